@@ -1,0 +1,1 @@
+"""The content author's hands: import, build, show."""

@@ -1,0 +1,1 @@
+"""The endpoint's hands: fanotify, sandboxes, the store, the spool."""

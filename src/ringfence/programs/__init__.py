@@ -1,0 +1,1 @@
+"""Programs: one file per process or command, wiring only."""

@@ -1,0 +1,103 @@
+"""The command `ringfence`: a table of commands, each in a module of its own, loaded only when it is called.
+
+A command module has a function `command` whose signature typer reads.  Errors of the tree in `model/errors.py`
+become two lines on standard error and the error's exit status; anything else is our bug and says so.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import typer
+
+from ringfence import __version__
+from ringfence.model.errors import InternalError, RingfenceError
+
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "up": ("ringfence.programs.up", "Protect directories of this machine and open the console: everything in one."),
+    "scan": ("ringfence.programs.scan", "Scan files and directories on demand."),
+    "alerts": ("ringfence.programs.alerts", "List the alerts of a state directory."),
+    "server": ("ringfence.programs.server", "Run the control plane: ingest, API and console."),
+    "host status": ("ringfence.programs.host_status", "Show each process of the sensor and its counters."),
+    "host mode": ("ringfence.programs.host_mode", "Switch a running sensor to observe or enforce."),
+    "host load": ("ringfence.programs.host_load", "Give a running sensor another release."),
+    "host install": ("ringfence.programs.host_install", "Install the sensor as hardened systemd units."),
+    "content build": ("ringfence.programs.content_build", "Build a release from a directory of rules."),
+    "content show": ("ringfence.programs.content_show", "Show what a release holds."),
+    "content import-yara": ("ringfence.programs.content_import", "Turn a public YARA pack into a content directory."),
+}
+"""Command words -> (module, one line of help).  The README's table of commands is checked against it."""
+
+USAGE_STATUS: Final = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and leave the process with its exit status.  `arguments` default to the command line's."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] in (["--version"], ["-V"]):
+        print(f"ringfence {__version__}")
+        raise SystemExit(0)
+    name = _command_of(words)
+    if name is None:
+        raise SystemExit(_help(words))
+    raise SystemExit(_run(name, words[len(name.split(" ")) :]))
+
+
+def _command_of(words: Sequence[str]) -> str | None:
+    """The longest command name that `words` begin with."""
+    for count in (2, 1):
+        if (name := " ".join(words[:count])) in COMMANDS:
+            return name
+    return None
+
+
+def _help(words: Sequence[str]) -> int:
+    """Print the commands, or those of the group named first.  Returns 0 when help was asked for, else 2."""
+    asked = not words or words[-1] in ("--help", "-h", "help")
+    group = words[0] if words and not words[0].startswith("-") and words[0] != "help" else ""
+    shown = {name: text for name, (_, text) in COMMANDS.items() if name.startswith(f"{group} ")} if group else {}
+    out = sys.stdout if asked or (shown and len(words) == 1) else sys.stderr
+    if not asked and not (shown and len(words) == 1):
+        print(f"ringfence: error usage-refused: there is no command '{' '.join(words[:2])}'", file=out)
+    width = max(len(name) for name in COMMANDS) + 2
+    print("usage: ringfence COMMAND [OPTIONS]\n\nEndpoint protection that cannot take the fleet down.\n", file=out)
+    for name, text in (shown or {name: text for name, (_, text) in COMMANDS.items()}).items():
+        print(f"  {name:<{width}}{text}", file=out)
+    print("\n`ringfence COMMAND --help` explains one command, with examples.", file=out)
+    return 0 if out is sys.stdout else USAGE_STATUS
+
+
+def _run(name: str, arguments: Sequence[str]) -> int:
+    """Run the command `name`; returns its exit status."""
+    module, help_line = COMMANDS[name]
+    try:
+        command = importlib.import_module(module).command
+        app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+        app.command(help=command.__doc__ or help_line)(command)
+        app(args=list(arguments), prog_name=f"ringfence {name}")
+    except RingfenceError as error:
+        print(error.operator_text(), file=sys.stderr)
+        return error.exit_status
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    except BrokenPipeError:  # `ringfence alerts | head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # the last line of defence: an operator never sees a traceback
+        if os.environ.get("RINGFENCE_TRACEBACK") == "1":
+            raise
+        bug = InternalError(
+            f"{type(error).__name__}: {error}",
+            "this is our bug: run again with RINGFENCE_TRACEBACK=1 and report what it prints",
+        )
+        print(bug.operator_text(), file=sys.stderr)
+        return bug.exit_status
+    return 0
+
+
+if __name__ == "__main__":
+    main()

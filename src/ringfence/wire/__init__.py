@@ -1,0 +1,1 @@
+"""Bytes to values and back: the only code that knows a format."""
