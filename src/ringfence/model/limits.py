@@ -16,3 +16,337 @@ QUESTION_GRACE_MS: Final = 1_000
 
 QUESTIONS_PENDING_MAX: Final = 1_024
 """Questions that may wait unread in the kernel; past it the gate allows, records and scans later."""
+
+SCANNER_WAIT_MS: Final = 400
+"""How long a question waits for a scanner that is being replaced: a fork and a warm-up take a tenth of it."""
+
+SCANNERS_SPARE: Final = 1
+"""Unpinned scanners beside one per processor: keep the others' questions moving while one scan is slow."""
+
+EVENT_CLOSE_WRITE_BATCH: Final = 64
+"""Close-after-write events per read: enough to amortise the call, small enough to keep descriptors few."""
+
+AHEAD_QUEUE_MAX: Final = 8_192
+"""Files that wait for the idle scanner, each with an open descriptor; past it they are dropped, counted, and met at
+their first read instead."""
+
+AHEAD_IN_FLIGHT_MAX: Final = 8
+"""Files given to the idle scanner at once: hides the hop between two processes, keeps a death attributable."""
+
+AHEAD_DEADLINE_MS: Final = 120_000
+"""Longest idle scan of one file: a whole large file at idle priority on a busy machine."""
+
+AHEAD_POLL_MS: Final = 40
+"""Pause between two looks at the close-after-write group while no file is hot: nobody's close() wakes a reader."""
+
+VERDICT_CACHE_ENTRIES_MAX: Final = 65_536
+"""Entries of the gate's verdict cache (both generations): about 20 MB at the worst, weeks of a server's files."""
+
+KNOWN_HASH_SLOTS: Final = 131_072
+"""Slots of 32 bytes in the table of clean SHA-256: 4 MiB of shared memory, touched only as it fills."""
+
+HOT_FILES_MAX: Final = 256
+"""Files under the hot-file rule, each with an open descriptor: a host has few busy databases and logs."""
+
+HOT_RESCAN_MS: Final = 2_000
+"""A hot file is scanned again at idle priority this often: the bound of the hot-file hole."""
+
+HOT_OVERDUE_MS: Final = 10_000
+"""When the idle scan of a hot file is this late (a starved machine), its mark goes and the next read asks."""
+
+STRIKES_MAX: Final = 3
+"""Faults of one (release, file) pair after which the file is no longer scanned while somebody waits."""
+
+STRIKE_ENTRIES_MAX: Final = 4_096
+"""Pairs under observation: faults are rare, an attacker's are bounded by his files."""
+
+OWN_FILES_MAX: Final = 60_000
+"""Files of the interpreter and of Ringfence that are vital by identity."""
+
+VOUCHED_FILES_MAX: Final = 2_000_000
+"""Package-owned files whose digests are loaded: a full Debian mirror of a desktop has a third of it."""
+
+BREAKER_WINDOW_MS: Final = 60_000
+"""The breaker looks at this much of the past: a bad release shows within seconds, a slow one within a minute."""
+
+BREAKER_OLD_FILES_MAX: Final = 8
+"""Distinct files, older than the release, that it may condemn in the window before its share is looked at."""
+
+BREAKER_OLD_SHARE_PERCENT: Final = 25
+"""Share of the old files judged in the window above which a release is convicted: an infected web root stays far
+below it, a rule that matches everything reaches it at once."""
+
+BREAKER_VITAL_FILES_MAX: Final = 3
+"""Distinct vital or vouched files that a release may condemn before it is convicted: one may be a packaged test file."""
+
+BREAKER_RULE_FILES_MAX: Final = 200
+"""Distinct files that one rule may condemn in the window before that rule alone goes to observe."""
+
+BREAKER_FILES_TRACKED_MAX: Final = 8_192
+"""Files counted in one window; past it the counts stand still and the decision is already clear."""
+
+SIGHTINGS_UNACKNOWLEDGED_MAX: Final = 4_096
+"""Sightings that a gate keeps until the courier has them on disk; past it the oldest is dropped and counted."""
+
+SIGHTING_RESEND_MS: Final = 2_000
+"""A sighting that the courier did not acknowledge in this time is sent again."""
+
+ANCESTORS_MAX: Final = 8
+"""Processes of a lineage in a sighting, the asker included."""
+
+# --- processes --------------------------------------------------------------------------------------------------
+
+FRAME_BODY_BYTES_MAX: Final = 61_440
+"""Body of one frame between processes; with its header it stays below the 64 KiB that every socket buffer holds."""
+
+FRAME_DESCRIPTORS_MAX: Final = 4
+"""Descriptors that one frame may carry."""
+
+HEARTBEAT_INTERVAL_MS: Final = 100
+"""How often gate and watchdog write their beat."""
+
+HEARTBEAT_STALE_MS: Final = 1_000
+"""Age of a beat at which its process is killed: ten missed beats."""
+
+STANDBY_STALE_MS: Final = 1_800
+"""Age of the gate's beat at which the standby acts itself, because watchdog and warden did not."""
+
+RESTART_BACKOFF_MS: Final = 200
+"""First pause before a process that died is started again; it doubles up to `RESTART_BACKOFF_MS_MAX`."""
+
+RESTART_BACKOFF_MS_MAX: Final = 10_000
+"""Longest pause before a restart: the time within which a host must be protected again."""
+
+RESTART_CALM_MS: Final = 60_000
+"""A process that lived this long starts with the first pause again."""
+
+GATE_DEATHS_MAX: Final = 3
+"""Deaths of armed gates within `GATE_DEATHS_WINDOW_MS` after which the host goes to observe: the sensor itself may be
+what hurts it."""
+
+GATE_DEATHS_WINDOW_MS: Final = 60_000
+"""See `GATE_DEATHS_MAX`."""
+
+PROCESS_READY_MS: Final = 30_000
+"""Longest start of a process, compiling content included, before it is killed and counted as failed."""
+
+STATUS_INTERVAL_MS: Final = 10_000
+"""How often the host reports its status."""
+
+GATE_DESCRIPTORS_MAX: Final = 32_768
+"""RLIMIT_NOFILE of the gate: the idle queue, hot files and the questions in hand."""
+
+SCANNER_ADDRESS_SPACE_BYTES_MAX: Final = 17_179_869_184
+"""RLIMIT_AS of a scanner: the rule engine reserves 12 GiB of address space that it never touches."""
+
+SCANNER_RESIDENT_BYTES_MAX: Final = 536_870_912
+"""Resident memory at which the warden replaces a scanner."""
+
+# --- scanning ---------------------------------------------------------------------------------------------------
+
+SYNC_SCAN_BYTES_MAX: Final = 16_777_216
+"""Bytes of one file that are scanned while somebody waits: about 0.2 s; the rest follows at idle priority."""
+
+ENGINE_TIMEOUT_S: Final = 5
+"""The engine's own timeout, whole seconds: a comfort; the gate's deadline and SIGKILL are the guarantee."""
+
+# --- console ----------------------------------------------------------------------------------------------------
+
+CONSOLE_TEXT_CHARACTERS_MAX: Final = 8_192
+"""Characters of one host-supplied string on a page: twice the longest path; what is cut is said."""
+
+CONSOLE_COMBINING_MARKS_MAX: Final = 2
+"""Combining marks in a row before the rest are shown as escapes: enough for any living script, too few to climb out
+of a table row."""
+
+CONSOLE_FORM_BYTES_MAX: Final = 65_536
+"""Body of one console form: a selection of a whole page of alerts and a long note, with room."""
+
+CONSOLE_FORM_FIELDS_MAX: Final = 512
+"""Fields of one console form: a page of selected alerts and the few others."""
+
+CONSOLE_PAGE_ROWS_MAX: Final = 50
+"""Rows of one page of a list: a few screens, rendered in milliseconds."""
+
+CONSOLE_LIVE_STREAMS_MAX: Final = 256
+"""Open live streams of one server; past it a page stays as it is until it is reloaded."""
+
+CONSOLE_LIVE_KEEPALIVE_S: Final = 15
+"""Longest silence of a live stream: shorter than the idle limits of common proxies, and how soon a revoked session ends."""
+
+CONSOLE_QUERY_CHARACTERS_MAX: Final = 2_048
+"""Query string of a console page: every filter at once and a pasted hash, with room."""
+
+CONSOLE_SPAN_MS: Final = 86_400_000
+"""What the overview looks back on: a day, so that a night's events are on the morning's page."""
+
+CONSOLE_CHART_BUCKET_MS: Final = 1_800_000
+"""Width of one bar of the overview's chart: 48 bars in a day."""
+
+# --- the control plane --------------------------------------------------------------------------------------------
+
+HOST_SILENT_AFTER_MS: Final = 180_000
+"""A host that has not reported for so long is shown as silent: three intervals of its status, so that one lost report
+is not an alarm."""
+
+PAGE_ROWS_MAX: Final = 200
+"""Rows of one page of the API or console: more than a person reads, little enough to answer in milliseconds."""
+
+PAGE_ROWS_DEFAULT: Final = 50
+"""Rows of a page when nobody says otherwise: a screen or two."""
+
+COUNT_SHOWN_MAX: Final = 10_000
+"""How far a list's total is counted; past it the console says "more than"."""
+
+SEARCH_WORDS_MAX: Final = 8
+"""Words in one search: each is one more pass over the text of every row."""
+
+SEARCH_TEXT_MAX: Final = 200
+"""Characters in one search, filter or label: longer than any honest name or path fragment."""
+
+SERIES_BUCKETS_MAX: Final = 400
+"""Points of one chart: more than there are pixels to tell them apart on a small screen."""
+
+DETAIL_ROWS_MAX: Final = 50
+"""Events, skipped files, gaps and losses that one host's page shows of each."""
+
+NOTE_CHARACTERS_MAX: Final = 4_000
+"""Length of one note under an alert: two pages of text."""
+
+ALERT_NOTES_MAX: Final = 200
+"""Notes under one alert; past it a person is told to resolve it."""
+
+STREAM_CLIENTS_MAX: Final = 64
+"""Live streams at once: each holds a connection and a queue."""
+
+STREAM_QUEUE_EVENTS_MAX: Final = 256
+"""Events that may wait for one slow reader of the live stream; past it the reader is cut off and resumes by number."""
+
+STREAM_RESUME_EVENTS_MAX: Final = 500
+"""Missed events that a stream sends again; a reader that missed more is told to reload."""
+
+STREAM_HEARTBEAT_S: Final = 15
+"""A silent stream sends a comment this often, so that proxies keep it and the server notices who has gone."""
+
+SESSION_IDLE_MS: Final = 30 * 60_000
+"""A session that nobody uses ends after half an hour."""
+
+SESSION_ABSOLUTE_MS: Final = 12 * 3_600_000
+"""Every session ends after a working day, however busy."""
+
+SESSION_TOUCH_MS: Final = 30_000
+"""Use of a session is written down at most this often: one write for many page parts."""
+
+SESSIONS_PER_USER_MAX: Final = 20
+"""Sessions of one user at once; past it the oldest ends."""
+
+PASSWORD_CHARACTERS_MAX: Final = 256
+"""Longest password that is looked at: hashing is paid by the byte."""
+
+PASSWORD_CHARACTERS_MIN: Final = 12
+"""Shortest password that a user may choose."""
+
+LOGIN_WINDOW_MS: Final = 15 * 60_000
+"""Refused log-ins are remembered for a quarter of an hour."""
+
+LOGIN_REFUSALS_PER_USER_MAX: Final = 10
+"""Refused log-ins of one user name within the window; past it nobody may try that name."""
+
+LOGIN_REFUSALS_PER_ADDRESS_MAX: Final = 30
+"""Refused log-ins from one address within the window: more than a person mistypes, far fewer than a guesser needs."""
+
+LOGIN_HASHES_AT_ONCE_MAX: Final = 2
+"""Passwords that are hashed at the same time: each takes 19 MiB and a processor."""
+
+LOGIN_WAITING_MAX: Final = 16
+"""Log-ins that wait for their turn to be hashed; past it the caller is told to come back."""
+
+ENROLMENT_TOKEN_LIFE_MS: Final = 24 * 3_600_000
+"""An enrolment token works for a day unless its maker says otherwise."""
+
+ENROLMENT_TOKEN_LIFE_MAX_MS: Final = 30 * 24 * 3_600_000
+"""Longest life of an enrolment token: an image build that runs within the month."""
+
+ENROLMENT_TOKEN_USES_MAX: Final = 100_000
+"""Most hosts that one token may enrol: a large fleet's roll-out."""
+
+ENROLMENTS_REFUSED_PER_ADDRESS_MAX: Final = 30
+"""Refused enrolments from one address within `LOGIN_WINDOW_MS`; the token has 256 bits, this only bounds the noise."""
+
+ENROLMENT_BODY_BYTES_MAX: Final = 16_384
+"""Body of an enrolment: a token and six short facts."""
+
+INGESTS_AT_ONCE_MAX: Final = 8
+"""Record batches that are read and decoded at the same time: eight times 4 MiB of body bound the memory."""
+
+INGEST_BODY_SECONDS_MAX: Final = 30
+"""A batch whose body has not arrived after so long is refused: it holds one of few places."""
+
+INGEST_RETRY_AFTER_S: Final = 2
+"""What a host is told to wait when all places are taken."""
+
+HOST_GAPS_MAX: Final = 1_000
+"""Gaps remembered per host; past it the two that are nearest to each other become one, and the loss is overstated."""
+
+REQUEST_BODY_BYTES_MAX: Final = 65_536
+"""Body of any request of the API or console: a note is the largest."""
+
+SERVER_CONNECTIONS_MAX: Final = 1_024
+"""Connections at once; past it the server answers 503."""
+
+SERVER_KEEP_ALIVE_S: Final = 30
+"""An idle connection is closed after so long: longer than the interval between a courier's batches."""
+
+SERVER_STOP_S: Final = 5
+"""Requests in hand at the end get so long to finish."""
+
+SERVER_HEADER_BYTES_MAX: Final = 32_768
+"""All headers of one request: cookies and a bearer token fit many times."""
+
+CERTIFICATE_LIFE_DAYS: Final = 90
+"""Life of the server's certificate: it renews itself."""
+
+CERTIFICATE_RENEW_DAYS: Final = 30
+"""The certificate renews when fewer days are left: a server that is off for two months still starts with a good one."""
+
+CA_LIFE_DAYS: Final = 3_650
+"""Life of the server's own CA: hosts pin it, so its end is the end of every host's trust."""
+
+CERTIFICATE_CHECK_S: Final = 3_600
+"""How often a running server looks at its certificate."""
+
+CLOCK_BACK_TOLERANCE_MS: Final = 10 * 60_000
+"""A clock that is behind the newest thing recorded by less is waited out silently; by more, the server does not start."""
+
+RETENTION_INTERVAL_S: Final = 600
+"""How often old rows are removed."""
+
+ALERTS_KEPT_MAX: Final = 1_000_000
+"""Alerts kept; past it the oldest settled ones go, then the oldest."""
+
+SKIPPED_KEPT_MAX: Final = 200_000
+"""Skipped files kept over all hosts."""
+
+HOST_EVENTS_KEPT_MAX: Final = 200_000
+"""Sensor events, and losses, kept over all hosts."""
+
+STATUS_KEPT_PER_HOST_MAX: Final = 1_440
+"""Status reports kept per host: a day at one a minute, which is what the charts show."""
+
+AUDIT_KEPT_MAX: Final = 2_000_000
+"""Lines of the audit log; past it the oldest go, and that is itself a line."""
+
+RETENTION_ROWS_AT_ONCE_MAX: Final = 5_000
+"""Rows removed in one transaction: a host's batch never waits long behind it."""
+
+DATABASE_BUSY_MS: Final = 5_000
+"""How long a statement waits for another process that holds the server's database."""
+
+DATABASE_READERS_MAX: Final = 4
+"""Connections that read at the same time: each is a thread and a page cache."""
+
+RULE_TABLE_BYTES_MAX: Final = 33_554_432
+"""The rule table that the courier gets: about 1 KiB for each of the most rules that a release may hold."""
+
+SPOOL_FILE_BYTES_MAX: Final = 134_217_728
+"""RLIMIT_FSIZE of the courier: twice the whole spool, so that the limit is never what ends a legitimate write."""

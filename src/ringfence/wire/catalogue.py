@@ -1,0 +1,159 @@
+"""Every message between the processes of a host, in one table.  The table is the whole communication graph.
+
+Requests have even numbers, the answer to request N is N + 1 (a test says so).  A frame whose type is not listed for
+that sender and receiver kills the sender.  `docs/messages.md` is generated from this table.
+"""
+
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One row: number, name, who sends it to whom, the fixed part of its body, how many descriptors it carries."""
+
+    number: int
+    name: str
+    sender: str
+    receiver: str
+    layout: str
+    """struct format of the fixed part; "variable" when another module of `wire` decodes the body."""
+
+    descriptors: int
+    meaning: str
+
+
+SCAN: Final = 2
+VERDICT: Final = 3
+SPAWN: Final = 4
+SPAWNED: Final = 5
+KILL: Final = 6
+ADOPT_GATE: Final = 8
+USE_FINDINGS: Final = 10
+READY: Final = 12
+ARM: Final = 14
+ARMED: Final = 15
+USE_ZYGOTE: Final = 16
+SET_MODE: Final = 18
+COUNT: Final = 20
+COUNTS: Final = 21
+WATCH: Final = 22
+BREAKER: Final = 24
+RETIRE: Final = 26
+FAILED: Final = 28
+STATUS: Final = 60
+STATUS_ANSWER: Final = 61
+LOAD: Final = 62
+LOAD_ANSWER: Final = 63
+MODE: Final = 64
+MODE_ANSWER: Final = 65
+STOP: Final = 66
+
+SCAN_BODY: Final = struct.Struct(">QQB7x")
+"""job, size_bytes, purpose (1 synchronous, 2 ahead)."""
+
+VERDICT_BODY: Final = struct.Struct(">QBBBxI32s")
+"""job, outcome, unknown reason, flags, rule index, SHA-256."""
+
+SPAWN_BODY: Final = struct.Struct(">IiB3x")
+"""slot, processor (-1: any), idle."""
+
+SPAWNED_BODY: Final = struct.Struct(">Ii")
+"""slot, pid."""
+
+KILL_BODY: Final = struct.Struct(">I")
+"""slot."""
+
+READY_BODY: Final = struct.Struct(">Q32sQ")
+"""release version, release SHA-256, known-table generation (all zero except from the zygote)."""
+
+MODE_BODY: Final = struct.Struct(">B3x")
+"""a `Mode`."""
+
+COUNTS_BODY: Final = struct.Struct(">24Q")
+"""counters in the order of `GATE_COUNTERS`."""
+
+BREAKER_BODY: Final = struct.Struct(">BxxxI")
+"""what tripped (1 rule, 2 release), rule index."""
+
+FLAG_VOUCHED: Final = 1
+"""The package manager's digest of the content is known: never blocked."""
+
+FLAG_DIGEST: Final = 2
+"""The SHA-256 field is the digest of the whole file."""
+
+FLAG_DEEP: Final = 4
+"""Containers were opened and every byte was read: the verdict is good for every purpose."""
+
+FLAG_PARTIAL: Final = 8
+"""Only windows of a large file were read."""
+
+FLAG_KNOWN: Final = 16
+"""The digest was in the table of known clean ones; no rule was run."""
+
+PURPOSE_SYNCHRONOUS: Final = 1
+PURPOSE_AHEAD: Final = 2
+
+GATE_COUNTERS: Final = (
+    "questions",
+    "questions_exec",
+    "cache_hits",
+    "scans",
+    "scans_known_hash",
+    "denied",
+    "allowed_unknown",
+    "deadline_passed",
+    "queue_full",
+    "scanner_restarts",
+    "ignore_marks",
+    "hot_marks",
+    "stale_looks",
+    "empty_files",
+    "not_regular",
+    "own_questions",
+    "closed_after_write",
+    "ahead_scans",
+    "ahead_dropped",
+    "ahead_queued",
+    "spared_vital",
+    "pairs_quarantined",
+    "sightings_dropped",
+    "overflows",
+)
+"""Names of the counters in a COUNTS frame, in order."""
+
+MESSAGES: Final = (
+    Message(SCAN, "scan", "gate", "scanner", SCAN_BODY.format, 1, "Scan the file behind the descriptor."),
+    Message(VERDICT, "verdict", "scanner", "gate", VERDICT_BODY.format, 0, "What the scan decided."),
+    Message(SPAWN, "spawn", "gate", "zygote", SPAWN_BODY.format, 1, "Fork a scanner on this socket."),
+    Message(SPAWNED, "spawned", "zygote", "gate", SPAWNED_BODY.format, 0, "The scanner lives; pid 0: it failed."),
+    Message(KILL, "kill", "gate", "zygote", KILL_BODY.format, 0, "Kill the scanner of this slot."),
+    Message(ADOPT_GATE, "adopt_gate", "warden", "zygote", "", 1, "Serve the gate on this socket."),
+    Message(USE_FINDINGS, "use_findings", "warden", "zygote", "", 1, "Scanners send findings on this socket."),
+    Message(READY, "ready", "any process", "warden", READY_BODY.format, 0, "Sandboxed, proven and ready."),
+    Message(ARM, "arm", "warden", "gate", "", 0, "Mark the protected places and answer the kernel."),
+    Message(ARMED, "armed", "gate", "warden", "", 0, "The kernel's questions are being answered."),
+    Message(USE_ZYGOTE, "use_zygote", "warden", "gate", READY_BODY.format, 2, "Take scanners from this zygote."),
+    Message(SET_MODE, "set_mode", "warden", "gate", MODE_BODY.format, 0, "Observe or enforce."),
+    Message(COUNT, "count", "warden", "gate", "", 0, "Send the counters."),
+    Message(COUNTS, "counts", "gate", "warden", COUNTS_BODY.format, 0, "The counters."),
+    Message(WATCH, "watch", "warden", "watchdog and standby gate", "", 2, "Watch this pidfd and this beat."),
+    Message(BREAKER, "breaker", "gate", "warden", BREAKER_BODY.format, 0, "The breaker has tripped."),
+    Message(RETIRE, "retire", "warden", "gate", "", 0, "Remove the marks, answer what is left, and end."),
+    Message(FAILED, "failed", "any process", "warden", "variable", 0, "Cannot start: code and text for the operator."),
+    Message(40, "sighting", "gate", "courier", "variable", 0, "A detection or a skipped file (wire/detections.py)."),
+    Message(41, "sighting_ack", "courier", "gate", "variable", 0, "That sighting is on disk."),
+    Message(42, "findings", "scanner", "courier", "variable", 0, "Which rules and patterns matched."),
+    Message(44, "status_report", "warden", "courier", "variable", 0, "The host's status."),
+    Message(46, "sensor_event", "warden", "courier", "variable", 0, "Something happened to the sensor."),
+    Message(48, "gate_socket", "warden", "courier", "variable", 1, "Serve the gate on this socket."),
+    Message(50, "rule_table", "warden", "courier", "variable", 1, "Names and authors of the rules, by index."),
+    Message(STATUS, "status", "operator", "warden", "", 0, "Tell the host's status."),
+    Message(STATUS_ANSWER, "status_answer", "warden", "operator", "variable", 0, "The host's status."),
+    Message(LOAD, "load", "operator", "warden", "", 1, "Use the release in this sealed memory file."),
+    Message(LOAD_ANSWER, "load_answer", "warden", "operator", "variable", 0, "Taken, or why not."),
+    Message(MODE, "mode", "operator", "warden", MODE_BODY.format, 0, "Observe or enforce."),
+    Message(MODE_ANSWER, "mode_answer", "warden", "operator", "variable", 0, "Done, or why not."),
+    Message(STOP, "stop", "operator", "warden", "", 0, "End the sensor with the host unblocked."),
+)
