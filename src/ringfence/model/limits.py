@@ -350,3 +350,6 @@ RULE_TABLE_BYTES_MAX: Final = 33_554_432
 
 SPOOL_FILE_BYTES_MAX: Final = 134_217_728
 """RLIMIT_FSIZE of the courier: twice the whole spool, so that the limit is never what ends a legitimate write."""
+
+USER_NAME_CHARACTERS_MAX: Final = 64
+"""Length of a user name, and of what is kept of a browser's name."""
