@@ -51,6 +51,13 @@ HOT_FILES_MAX: Final = 256
 HOT_RESCAN_MS: Final = 2_000
 """A hot file is scanned again at idle priority this often: the bound of the hot-file hole."""
 
+HOT_VERSIONS_MIN: Final = 8
+"""Versions of a file that are scanned in a row, each within `HOT_RESCAN_MS` of the last, before the file counts as hot
+without an open writer: a build rewrites a file a few times, a database hundreds of times."""
+
+CHURN_FILES_MAX: Final = 2_048
+"""Files whose versions are counted for the hot-file rule."""
+
 HOT_OVERDUE_MS: Final = 10_000
 """When the idle scan of a hot file is this late (a starved machine), its mark goes and the next read asks."""
 
@@ -353,3 +360,97 @@ SPOOL_FILE_BYTES_MAX: Final = 134_217_728
 
 USER_NAME_CHARACTERS_MAX: Final = 64
 """Length of a user name, and of what is kept of a browser's name."""
+
+# --- releases ---------------------------------------------------------------------------------------------------
+
+RELEASE_BYTES_MAX: Final = 67_108_864
+"""A release as it travels.  All public YARA rules together are 2 MiB compressed; the rest is room for indicators."""
+
+RELEASE_UNPACKED_BYTES_MAX: Final = 268_435_456
+"""A release unpacked: what a child under memory limits can still hold twice."""
+
+RELEASE_RATIO_MAX: Final = 64
+"""Unpacked over travelling bytes.  Rule source measures 4 to 12, many small samples in tar blocks up to 30."""
+
+RELEASE_RATIO_FREE_BYTES: Final = 1_048_576
+"""Unpacked size below which the ratio is not looked at: a tiny release is mostly padding."""
+
+RELEASE_WINDOW_BYTES_MAX: Final = 8_388_608
+"""Window of the compressed frame: what level 19 uses; bounds the memory of the decoder."""
+
+RELEASE_MEMBERS_MAX: Final = 32_768
+"""Members of a release: two samples for each of 16,384 rules."""
+
+MANIFEST_BYTES_MAX: Final = 33_554_432
+"""The manifest: 16,384 rules of 2 KiB."""
+
+JSON_DEPTH_MAX: Final = 8
+"""Nesting of a canonical document.  The deepest of ours has 3."""
+
+JSON_INTEGER_DIGITS_MAX: Final = 16
+"""Digits of an integer in a canonical document: with the next bound, what every reader of JSON keeps exactly."""
+
+JSON_INTEGER_MAX: Final = 9_007_199_254_740_991
+"""Largest integer of a canonical document, 2**53 - 1."""
+
+PACKS_MAX: Final = 256
+"""Packs of a release: each costs every scan of its class a fixed price of some microseconds."""
+
+PACK_SOURCE_BYTES_MAX: Final = 8_388_608
+"""Source of one pack; the largest public file has 5 MiB."""
+
+RULES_MAX: Final = 16_384
+"""Rules of a release: all public ones are about 9,000; a scan pays about 70 us for each 1,000."""
+
+SELF_TESTS_MAX: Final = 65_536
+"""Self-tests of a release: four for each rule."""
+
+SAMPLE_BYTES_MAX: Final = 1_048_576
+"""One self-test's input.  Self-tests run on every host before activation, so they are small."""
+
+RELEASE_VERSION_MAX: Final = 2_147_483_647
+"""Version of a release: a release each second would last 68 years."""
+
+NAME_CHARACTERS_MAX: Final = 64
+"""Name of a release or a pack."""
+
+RULE_IDENTIFIER_CHARACTERS_MAX: Final = 128
+"""Identifier of a rule, the engine's own bound."""
+
+RULE_TEXT_CHARACTERS_MAX: Final = 1_024
+"""Author, description, reference or licence of a rule: they travel in every alert."""
+
+# --- the engine and what it reports -----------------------------------------------------------------------------
+
+RULES_PER_SCANNER_MAX: Final = 1_024
+"""Rules that share one engine scanner.  A rule that runs into the timeout blinds only these; each further scanner costs
+one more pass over the bytes (4 µs for 4 KiB, 1 ms per MiB)."""
+
+RULES_MERGED_MAX: Final = 256
+"""Up to so many rules, those for every file and those for one class are compiled together: one pass instead of two, for
+a few megabytes of memory."""
+
+ENGINE_SCANNERS_MAX: Final = 96
+"""Scanners of one content.  Each reserves 80 MiB of address space, and `SCANNER_ADDRESS_SPACE_BYTES_MAX` is 16 GiB."""
+
+FINDING_RULES_MAX: Final = 16
+"""Rules that one scan reports, worst first.  More say nothing that these do not."""
+
+FINDING_MATCHES_MAX: Final = 32
+"""Pattern matches that one scan reports."""
+
+MATCHES_PER_PATTERN_MAX: Final = 4
+"""Matches of one pattern that a scan reports, so that one pattern cannot crowd out all others."""
+
+MATCHES_TRACKED_MAX: Final = 1_000
+"""Matches of one pattern that the engine remembers while it collects the details of a hit: bounds memory on hostile
+files.  It does not hold for the pass that decides: a condition may count further."""
+
+MATCH_EXCERPT_BYTES_MAX: Final = 64
+"""Bytes of a match that an alert shows: enough for a person to recognise it, little enough to leak no file."""
+
+PATTERN_NAME_BYTES_MAX: Final = 128
+"""Name of a pattern; the engine's own limit for identifiers."""
+
+MEMBER_PATH_BYTES_MAX: Final = 256
+"""Path of a member inside an archive as reports show it; a longer one is cut in the middle."""

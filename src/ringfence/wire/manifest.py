@@ -1,0 +1,157 @@
+"""The manifest of a release: canonical JSON <-> `model.release.Manifest`.
+
+What is checked here is what can be said without the other members: types, bounds, order, uniqueness, and that rules,
+packs and self-tests name each other.  `wire/release.py` checks the members against the manifest.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from ringfence.model.limits import (
+    MANIFEST_BYTES_MAX,
+    NAME_CHARACTERS_MAX,
+    PACK_SOURCE_BYTES_MAX,
+    PACKS_MAX,
+    RELEASE_VERSION_MAX,
+    RULE_IDENTIFIER_CHARACTERS_MAX,
+    RULE_TEXT_CHARACTERS_MAX,
+    RULES_MAX,
+    SELF_TESTS_MAX,
+)
+from ringfence.model.records import RuleAction, Severity
+from ringfence.model.release import (
+    FILE_CLASSES,
+    RELEASE_FORMAT,
+    YARA_MODULES,
+    YARA_VARIABLES,
+    Contract,
+    Manifest,
+    PackEntry,
+    RuleEntry,
+    SelfTest,
+)
+from ringfence.wire import canonical
+from ringfence.wire.canonical import Fields, refuse
+
+MANIFEST_NAME: Final = "manifest.json"
+
+RELEASE_NAME: Final = re.compile(rf"[a-z0-9][a-z0-9.-]{{0,{NAME_CHARACTERS_MAX - 1}}}")
+PACK_NAME: Final = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{NAME_CHARACTERS_MAX - 1}}}")
+RULE_IDENTIFIER: Final = re.compile(rf"[A-Za-z_][A-Za-z0-9_]{{0,{RULE_IDENTIFIER_CHARACTERS_MAX - 1}}}")
+SHA256: Final = re.compile(r"[0-9a-f]{64}")
+TECHNIQUE: Final = re.compile(r"(?:T[0-9]{4}(?:\.[0-9]{3})?)?")
+
+_TOP: Final = frozenset({"format", "name", "version", "description", "contract", "packs", "rules", "self_tests"})
+_CONTRACT: Final = frozenset({"yara_modules", "yara_variables"})
+_PACK: Final = frozenset({"name", "file_class", "path", "sha256", "size_bytes"})
+_RULE: Final = frozenset(
+    {"identifier", "pack", "author", "description", "severity", "action", "technique", "reference", "licence"}
+)
+_SELF_TEST: Final = frozenset({"rule", "sample_sha256", "expects_match"})
+
+
+def pack_path(name: str) -> str:
+    """Where the pack `name` stands in a release."""
+    return f"yara/{name}.yar"
+
+
+def decode_manifest(data: bytes) -> Manifest:
+    """Read a manifest.  Raises ContentRefused with the place of the first thing that is off."""
+    value = canonical.decode(data, file=MANIFEST_NAME, bytes_max=MANIFEST_BYTES_MAX)
+    if isinstance(value, dict) and value.get("format") != RELEASE_FORMAT:
+        refuse(f"has format {str(value.get('format'))[:16]!a}; this version reads {RELEASE_FORMAT}", MANIFEST_NAME)
+    top = Fields(value, _TOP, file=MANIFEST_NAME)
+    top.integer("format", RELEASE_FORMAT, RELEASE_FORMAT)
+    contract = top.inner("contract", _CONTRACT)
+    manifest = Manifest(
+        name=top.word("name", RELEASE_NAME),
+        version=top.integer("version", 1, RELEASE_VERSION_MAX),
+        description=top.text("description", RULE_TEXT_CHARACTERS_MAX),
+        contract=Contract(
+            yara_modules=contract.words("yara_modules", YARA_MODULES),
+            yara_variables=contract.words("yara_variables", YARA_VARIABLES),
+        ),
+        packs=tuple(_pack(row) for row in top.rows("packs", PACKS_MAX, _PACK)),
+        rules=tuple(_rule(row) for row in top.rows("rules", RULES_MAX, _RULE)),
+        self_tests=tuple(_self_test(row) for row in top.rows("self_tests", SELF_TESTS_MAX, _SELF_TEST)),
+    )
+    _check_references(manifest)
+    return manifest
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """The canonical bytes of `manifest`."""
+    return canonical.encode(
+        {
+            "format": RELEASE_FORMAT,
+            "name": manifest.name,
+            "version": manifest.version,
+            "description": manifest.description,
+            "contract": {
+                "yara_modules": list(manifest.contract.yara_modules),
+                "yara_variables": list(manifest.contract.yara_variables),
+            },
+            "packs": [{name: getattr(pack, name) for name in _PACK} for pack in manifest.packs],
+            "rules": [{name: getattr(rule, name) for name in _RULE} for rule in manifest.rules],
+            "self_tests": [{name: getattr(test, name) for name in _SELF_TEST} for test in manifest.self_tests],
+        }
+    )
+
+
+def _pack(row: Fields) -> PackEntry:
+    name = row.word("name", PACK_NAME)
+    return PackEntry(
+        name=name,
+        file_class=row.one_of("file_class", FILE_CLASSES),
+        path=row.one_of("path", frozenset({pack_path(name)})),
+        sha256=row.word("sha256", SHA256),
+        size_bytes=row.integer("size_bytes", 1, PACK_SOURCE_BYTES_MAX),
+    )
+
+
+def _rule(row: Fields) -> RuleEntry:
+    return RuleEntry(
+        identifier=row.word("identifier", RULE_IDENTIFIER),
+        pack=row.word("pack", PACK_NAME),
+        author=row.text("author", RULE_TEXT_CHARACTERS_MAX, empty=False),
+        description=row.text("description", RULE_TEXT_CHARACTERS_MAX),
+        severity=row.choice("severity", Severity),
+        action=row.choice("action", RuleAction),
+        technique=row.word("technique", TECHNIQUE),
+        reference=row.text("reference", RULE_TEXT_CHARACTERS_MAX),
+        licence=row.text("licence", RULE_TEXT_CHARACTERS_MAX),
+    )
+
+
+def _self_test(row: Fields) -> SelfTest:
+    return SelfTest(
+        rule=row.word("rule", RULE_IDENTIFIER),
+        sample_sha256=row.word("sample_sha256", SHA256),
+        expects_match=row.flag("expects_match"),
+    )
+
+
+def _check_references(manifest: Manifest) -> None:
+    """Refuse wrong order, repetition, and names that name nothing."""
+    _check_rising("packs", [pack.name for pack in manifest.packs])
+    _check_rising("rules", [rule.identifier for rule in manifest.rules])
+    _check_rising("self_tests", [f"{test.rule} {test.sample_sha256}" for test in manifest.self_tests])
+    packs = {pack.name for pack in manifest.packs}
+    rules = {rule.identifier for rule in manifest.rules}
+    _check_named("rules", (rule.pack for rule in manifest.rules), packs, "pack")
+    _check_named("self_tests", (test.rule for test in manifest.self_tests), rules, "rule")
+    if idle := sorted(packs - {rule.pack for rule in manifest.rules}):
+        refuse(f"the pack {idle[0]!r} holds no rule", MANIFEST_NAME, "/packs")
+
+
+def _check_rising(place: str, keys: list[str]) -> None:
+    for index in range(1, len(keys)):
+        if keys[index - 1] >= keys[index]:
+            refuse("must be sorted and without repetition", MANIFEST_NAME, f"/{place}/{index}")
+
+
+def _check_named(place: str, names: Iterable[str], known: set[str], kind: str) -> None:
+    for index, name in enumerate(names):
+        if name not in known:
+            refuse(f"names the {kind} {name!r}, which does not exist", MANIFEST_NAME, f"/{place}/{index}")
