@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringfence.control.audit import AuditAction, write_audit
 from ringfence.control.clock import Clock
-from ringfence.control.database import Database
+from ringfence.control.database import Database, new_row_number
 from ringfence.control.refusals import NotLoggedIn, TooManyAttempts
 from ringfence.control.schema import API_TOKENS, LOGIN_ATTEMPTS, SESSIONS, USERS
 from ringfence.control.views import Actor, Role, User
@@ -121,7 +121,9 @@ class Authentication:
                 await write_audit(
                     connection, AuditAction.LOGIN_REFUSED, actor, subject=f"user:{name}", at_unix_ms=now_unix_ms
                 )
-            raise NotLoggedIn(_LOGIN_REFUSED, "check both; `ringfence server --reset-password NAME` sets a new password")
+            raise NotLoggedIn(
+                _LOGIN_REFUSED, "check both; `ringfence server --reset-password NAME` sets a new password"
+            )
         user = User(user_id=found.user_id, name=found.name, role=Role(found.role))
         token = secrets.token_urlsafe(32)
         async with self._database.writing() as connection:
@@ -162,11 +164,9 @@ class Authentication:
                     break
             else:
                 written = await connection.execute(
-                    insert(LOGIN_ATTEMPTS).values(
-                        at_unix_ms=now_unix_ms, user_name=actor.name, address=actor.address
-                    )
+                    insert(LOGIN_ATTEMPTS).values(at_unix_ms=now_unix_ms, user_name=actor.name, address=actor.address)
                 )
-                return int(written.inserted_primary_key[0])
+                return new_row_number(written)
             await write_audit(
                 connection, AuditAction.LOGIN_LIMITED, actor, subject=f"user:{actor.name}", at_unix_ms=now_unix_ms
             )
@@ -258,9 +258,7 @@ async def _open_session(
     sessions = SESSIONS.c
     await connection.execute(
         delete(SESSIONS).where(
-            or_(
-                sessions.expires_at_unix_ms <= now_unix_ms, sessions.last_used_unix_ms <= now_unix_ms - SESSION_IDLE_MS
-            )
+            or_(sessions.expires_at_unix_ms <= now_unix_ms, sessions.last_used_unix_ms <= now_unix_ms - SESSION_IDLE_MS)
         )
     )
     kept = (

@@ -76,7 +76,9 @@ class Broker:
         """A subscription for as long as the block runs.  Raises `TooManyAttempts` when all places are taken."""
         if len(self._subscriptions) >= STREAM_CLIENTS_MAX:
             raise TooManyAttempts(
-                f"{STREAM_CLIENTS_MAX} live streams are open", "close other console windows and try again", retry_after_s=30
+                f"{STREAM_CLIENTS_MAX} live streams are open",
+                "close other console windows and try again",
+                retry_after_s=30,
             )
         subscription = Subscription()
         self._subscriptions.add(subscription)

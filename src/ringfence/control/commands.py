@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringfence.control.audit import AuditAction, write_audit
 from ringfence.control.broker import News, NewsKind
+from ringfence.control.database import new_row_number
 from ringfence.control.refusals import NotFound, RequestRefused, TriageStale
 from ringfence.control.schema import ALERT_NOTES, ALERTS, HOSTS, USERS
 from ringfence.control.services import ConsoleServices
@@ -123,9 +124,7 @@ async def _settle(  # noqa: PLR0913  # the three public commands differ in exact
             connection, alert_id, expected_version, {"state": state.value, "triaged_at_unix_ms": now_unix_ms}
         )
         note = f"note {await _add_note(connection, actor, alert_id, text, now_unix_ms)}" if text.strip() else ""
-        await write_audit(
-            connection, action, actor, subject=f"alert:{alert_id}", detail=note, at_unix_ms=now_unix_ms
-        )
+        await write_audit(connection, action, actor, subject=f"alert:{alert_id}", detail=note, at_unix_ms=now_unix_ms)
     _tell(services, alert_id)
     return version
 
@@ -160,7 +159,7 @@ async def _add_note(connection: AsyncConnection, actor: Actor, alert_id: int, te
     written = await connection.execute(
         insert(ALERT_NOTES).values(alert_id=alert_id, at_unix_ms=now_unix_ms, author=actor.name, text=text)
     )
-    return int(written.inserted_primary_key[0])
+    return new_row_number(written)
 
 
 async def _user_exists(connection: AsyncConnection, name: str) -> bool:

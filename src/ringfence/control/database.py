@@ -15,13 +15,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, event
+from sqlalchemy import URL, CursorResult, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from ringfence.model.errors import DiskFull
+from ringfence.model.errors import DiskFull, InternalError
 from ringfence.model.limits import DATABASE_BUSY_MS, DATABASE_READERS_MAX
 
 _FULL_CODES: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC})
@@ -98,3 +98,10 @@ def _engine(file: Path, *, begin: str, pragmas: tuple[str, ...], connections: in
     event.listen(engine.sync_engine, "connect", set_up)
     event.listen(engine.sync_engine, "begin", start)
     return engine
+
+
+def new_row_number(written: CursorResult[Any]) -> int:
+    """The number that the database gave to the row just inserted."""
+    if written.inserted_primary_key is None:
+        raise InternalError("an insert returned no key", "this is our bug: please report it")
+    return int(written.inserted_primary_key[0])

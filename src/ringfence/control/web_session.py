@@ -25,9 +25,7 @@ _RANK: Final = {Role.READER: 1, Role.ANALYST: 2, Role.ADMINISTRATOR: 3}
 
 def session_cookie(session: Session) -> str:
     """The value of `Set-Cookie` that opens a session in a browser."""
-    return (
-        f"{COOKIE_NAME}={session.token}; Path=/; Max-Age={SESSION_ABSOLUTE_MS // 1000}; HttpOnly; Secure; SameSite=Strict"
-    )
+    return f"{COOKIE_NAME}={session.token}; Path=/; Max-Age={SESSION_ABSOLUTE_MS // 1000}; HttpOnly; Secure; SameSite=Strict"
 
 
 def ended_cookie() -> str:
