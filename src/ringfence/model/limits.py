@@ -172,23 +172,11 @@ CONSOLE_FORM_BYTES_MAX: Final = 65_536
 CONSOLE_FORM_FIELDS_MAX: Final = 512
 """Fields of one console form: a page of selected alerts and the few others."""
 
-CONSOLE_PAGE_ROWS_MAX: Final = 50
-"""Rows of one page of a list: a few screens, rendered in milliseconds."""
+CONSOLE_CHART_BUCKETS: Final = 48
+"""Bars of the overview's chart of one day: one for each half hour, which a person can still tell apart."""
 
-CONSOLE_LIVE_STREAMS_MAX: Final = 256
-"""Open live streams of one server; past it a page stays as it is until it is reloaded."""
-
-CONSOLE_LIVE_KEEPALIVE_S: Final = 15
-"""Longest silence of a live stream: shorter than the idle limits of common proxies, and how soon a revoked session ends."""
-
-CONSOLE_QUERY_CHARACTERS_MAX: Final = 2_048
-"""Query string of a console page: every filter at once and a pasted hash, with room."""
-
-CONSOLE_SPAN_MS: Final = 86_400_000
-"""What the overview looks back on: a day, so that a night's events are on the morning's page."""
-
-CONSOLE_CHART_BUCKET_MS: Final = 1_800_000
-"""Width of one bar of the overview's chart: 48 bars in a day."""
+CONSOLE_ATTENTION_ROWS_MAX: Final = 12
+"""Lines of each kind under "needs attention": past it there is a fleet-wide cause, and a longer list does not help."""
 
 # --- the control plane --------------------------------------------------------------------------------------------
 
@@ -293,7 +281,21 @@ INGEST_RETRY_AFTER_S: Final = 2
 """What a host is told to wait when all places are taken."""
 
 HOST_GAPS_MAX: Final = 1_000
-"""Gaps remembered per host; past it the two that are nearest to each other become one, and the loss is overstated."""
+"""Gaps remembered per life of a host's spool, and kept per host; past it neighbouring gaps become one, so that the loss
+is overstated, never understated."""
+
+HOST_EPOCHS_MAX: Final = 256
+"""Lives of one host's spool that are remembered: each is a re-installation or a lost spool."""
+
+ALERT_SEARCH_CHARACTERS_MAX: Final = 8_192
+"""Text of one alert that a search looks through: path, hashes, rules, processes with their command lines."""
+
+LIE_WRITTEN_EVERY_MS: Final = 60_000
+"""A host that claims to be another is written into the audit log at most once in this time: the log must not be a
+weapon against the disk."""
+
+REFUSAL_KEYS_MAX: Final = 4_096
+"""Addresses or hosts whose refusals are counted in memory; past it the oldest is forgotten."""
 
 REQUEST_BODY_BYTES_MAX: Final = 65_536
 """Body of any request of the API or console: a note is the largest."""
@@ -454,3 +456,35 @@ PATTERN_NAME_BYTES_MAX: Final = 128
 
 MEMBER_PATH_BYTES_MAX: Final = 256
 """Path of a member inside an archive as reports show it; a longer one is cut in the middle."""
+
+COMMAND_LINE_BYTES_MAX: Final = 1_024
+"""Bytes of a command line or executable path in a lineage; longer ones are cut, and the cut shows."""
+
+# --- detections on their way to the courier -----------------------------------------------------------------------
+
+SIGHTING_PATH_BYTES_MAX: Final = 4_096
+"""Longest path in a sighting: the kernel's PATH_MAX."""
+
+PROCESS_NAME_BYTES_MAX: Final = 64
+"""Longest name of a process: the kernel keeps 15 bytes, its own threads show more."""
+
+STATUS_MARKS_MAX: Final = 16
+"""Protected places named in one status; a seventeenth is counted, not named."""
+
+STATUS_MARK_BYTES_MAX: Final = 1_024
+"""Longest path of a mark in a status."""
+
+STATUS_PROCESSES_MAX: Final = 64
+"""Processes of one sensor in one status: warden, gates, watchdog, courier and up to 58 scanners."""
+
+STATUS_COUNTERS_MAX: Final = 256
+"""Counters in one status."""
+
+STATUS_NAME_BYTES_MAX: Final = 64
+"""Longest role, state or counter name in a status."""
+
+EVENT_SUBJECT_BYTES_MAX: Final = 256
+"""Longest subject of a host event."""
+
+EVENT_DETAIL_BYTES_MAX: Final = 1_024
+"""Longest detail of a host event."""

@@ -1,0 +1,409 @@
+"""YARA-X: from a release's source packs to scanners.  The only module that knows the engine.
+
+Compiling (`compile_release`):
+1. Packs are compiled from source, each in its own namespace, without includes, with `model.release.YARA_VARIABLES` as
+   empty text.  Whatever the engine raises, a panic too, becomes ContentRefused with pack and line.
+2. The engine, our reader of declarations and the manifest must name the same rules, or the release is refused.
+3. Packs are put together into few *groups*, one engine scanner each: a scan costs a pass over the bytes per group.
+   Groups are bounded (`RULES_PER_SCANNER_MAX`), because a rule that times out silences its whole group for that file.
+   Packs that import an expensive module (`pe` costs 50 µs per scan, `elf` up to 1 ms) are kept apart from the others.
+4. A file of class c meets the groups of packs "any" and of packs c, and no others.
+
+Scanning (`ContentScanner.scan`):
+5. The first pass runs in the engine's fast mode and decides.  A clean file costs nothing else.
+6. Only groups that hit are scanned a second time for offsets and excerpts.  What that pass finds changes no outcome.
+7. A timeout or a panic silences one group: the others still speak, and the result is incomplete, never clean.
+
+A `CompiledContent` may be shared over fork.  A `ContentScanner` belongs to the thread and process that made it: the
+engine panics otherwise, and its timer thread does not survive fork.  Make it after the fork, and `warm` it before
+seccomp forbids new threads.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum, unique
+from functools import partial
+from itertools import islice
+from typing import Any, Final
+
+import yara_x
+
+from ringfence.detect.file_type import FileClass, classify
+from ringfence.detect.findings import CLEAN, RuleMatch, ScanFindings, member_label
+from ringfence.detect.findings import join as join_findings
+from ringfence.detect.rule_outline import PackOutline, RuleScope, outline
+from ringfence.model.errors import ContentRefused
+from ringfence.model.limits import (
+    ENGINE_SCANNERS_MAX,
+    FINDING_MATCHES_MAX,
+    FINDING_RULES_MAX,
+    MATCH_EXCERPT_BYTES_MAX,
+    MATCHES_PER_PATTERN_MAX,
+    MATCHES_TRACKED_MAX,
+    PATTERN_NAME_BYTES_MAX,
+    RULES_MERGED_MAX,
+    RULES_PER_SCANNER_MAX,
+)
+from ringfence.model.records import RuleAction, Severity
+from ringfence.model.release import FILE_CLASSES, YARA_VARIABLES, Pack, Release, RuleEntry
+from ringfence.model.verdict import Outcome, UnknownReason
+
+CHEAP_MODULES: Final = frozenset({"hash", "math", "string", "time"})
+"""Modules that do nothing until a condition calls them.  The others parse each file that their scanner meets."""
+
+ENGINE_MATCHES_DEFAULT: Final = 1_000_000
+"""The engine's own bound of matches per pattern, restored after the pass for details."""
+
+WAY_OUT: Final = "correct the rule and build the release again; the host keeps the release that it has"
+
+_SEVERITIES: Final = tuple(reversed(Severity))
+
+
+@unique
+class View(IntEnum):
+    """What the bytes given to a scan are.  Matches of rules that must see more than that are not believed."""
+
+    PART = RuleScope.ANY_PART
+    """A piece from the middle or the end of a file."""
+
+    START = RuleScope.FILE_START
+    """The beginning of a longer file."""
+
+    WHOLE = RuleScope.WHOLE_FILE
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """The manifest's rules as the scanner needs them, by index."""
+
+    entries: tuple[RuleEntry, ...]
+    index: dict[str, int]
+    rank: tuple[int, ...]
+    """Place of each rule in the order worst first: blocking before alerting, then by severity."""
+
+    scope: tuple[RuleScope, ...]
+
+
+class CompiledContent:
+    """The rules of one release, compiled.  Immutable after construction; see the module for sharing."""
+
+    __slots__ = ("_groups", "_plans", "_rules")
+
+    def __init__(
+        self, rules: _Rules, groups: tuple[yara_x.Rules, ...], plans: dict[FileClass, tuple[int, ...]]
+    ) -> None:
+        """Made by `compile_release`: `plans` names the groups that a file of each class meets."""
+        self._rules = rules
+        self._groups = groups
+        self._plans = plans
+
+    @property
+    def rules(self) -> tuple[RuleEntry, ...]:
+        """The manifest's rules: `ScanFindings.rules` are indexes into this."""
+        return self._rules.entries
+
+    @property
+    def scanner_count(self) -> int:
+        """How many engine scanners a `ContentScanner` holds."""
+        return len(self._groups)
+
+    def groups_for(self, kind: FileClass) -> tuple[int, ...]:
+        """Which groups a file of class `kind` meets; for figures and tests."""
+        return self._plans[kind]
+
+    def scanner(self, timeout_s: int) -> "ContentScanner":
+        """Make a scanner for the calling thread of the calling process.  `timeout_s`, from 1, bounds each group."""
+        return ContentScanner(self._rules, self._groups, self._plans, timeout_s)
+
+    def join(self, parts: Sequence[ScanFindings]) -> ScanFindings:
+        """The findings of the parts of one file as one."""
+        return join_findings(parts, self._rules.rank.__getitem__)
+
+
+class ContentScanner:
+    """Scans bytes with the rules of one release."""
+
+    __slots__ = ("_groups", "_plans", "_rules", "_scanners", "_timeout_s")
+
+    def __init__(
+        self,
+        rules: _Rules,
+        groups: tuple[yara_x.Rules, ...],
+        plans: dict[FileClass, tuple[int, ...]],
+        timeout_s: int,
+    ) -> None:
+        """Made by `CompiledContent.scanner`.  Raises ValueError when `timeout_s` is below 1: 0 means "at once"."""
+        if timeout_s < 1:
+            raise ValueError("the engine counts whole seconds, from 1")
+        self._rules = rules
+        self._groups = groups
+        self._plans = plans
+        self._timeout_s = timeout_s
+        self._scanners = [self._fresh(number) for number in range(len(groups))]
+
+    def warm(self) -> None:
+        """Scan nothing once with every group: starts the engine's timer thread and touches its tables.
+
+        Must run before seccomp forbids threads and before anybody waits.
+        """
+        for scanner in self._scanners:
+            scanner.scan(b"")
+
+    def scan(
+        self, data: bytes, member: str = "", view: View = View.WHOLE, kind: FileClass | None = None
+    ) -> ScanFindings:
+        """Scan `data`; returns the one value `CLEAN` for a clean file.
+
+        `member` is copied into the matches.  `kind` is the class of the whole file when `data` is a part of it; it is
+        read from `data` otherwise.  Offsets are from the start of `data`.  Raises nothing for anything in `data`.
+        """
+        missing = UnknownReason.NONE
+        hits: list[tuple[int, tuple[yara_x.Rule, ...]]] = []
+        scanners = self._scanners
+        for number in self._plans[classify(data) if kind is None else kind]:
+            try:
+                matching = scanners[number].scan(data).matching_rules
+            except yara_x.TimeoutError:
+                missing = UnknownReason.ENGINE_TIMEOUT
+                continue
+            except BaseException as failure:  # noqa: BLE001 - `_recover` raises again what is not the engine's
+                self._recover(number, failure)
+                missing = UnknownReason.ENGINE_PANIC
+                continue
+            if matching:
+                hits.append((number, matching))
+        if not hits and missing is UnknownReason.NONE:
+            return CLEAN
+        return self._findings(data, member_label(member), view, hits, missing)
+
+    def _fresh(self, number: int) -> yara_x.Scanner:
+        scanner = yara_x.Scanner(self._groups[number])
+        scanner.set_timeout(self._timeout_s)
+        scanner.fast_scan(yes=True)
+        return scanner
+
+    def _recover(self, number: int, failure: BaseException) -> None:
+        """Replace the scanner of group `number` after `failure`; raises it again if it is not the engine's."""
+        if not is_engine_failure(failure):
+            raise failure
+        self._scanners[number] = self._fresh(number)
+
+    def _findings(
+        self,
+        data: bytes,
+        member: str,
+        view: View,
+        hits: list[tuple[int, tuple[yara_x.Rule, ...]]],
+        missing: UnknownReason,
+    ) -> ScanFindings:
+        """Rules, matches and outcome of a file on which something hit or something failed."""
+        table = self._rules
+        found: dict[int, tuple[int, yara_x.Rule]] = {}
+        for number, matching in hits:
+            for rule in matching:
+                place = table.index[rule.identifier]
+                if table.scope[place] <= view:
+                    found[place] = (number, rule)
+        worst = sorted(found, key=table.rank.__getitem__)[:FINDING_RULES_MAX]
+        detailed = self._detailed(data, {found[place][0] for place in worst})
+        matches: list[RuleMatch] = []
+        for place in worst:
+            rule = detailed.get(table.entries[place].identifier, found[place][1])
+            matches.extend(_matches(place, rule, data, member, FINDING_MATCHES_MAX - len(matches)))
+        outcome = _outcome((table.entries[place].action for place in worst), missing)
+        return ScanFindings(tuple(worst), tuple(matches), outcome, missing)
+
+    def _detailed(self, data: bytes, groups: set[int]) -> dict[str, yara_x.Rule]:
+        """The second pass: rules by name with all their matches.  Empty for a group that fails this time."""
+        rules: dict[str, yara_x.Rule] = {}
+        for number in sorted(groups):
+            scanner = self._scanners[number]
+            try:
+                scanner.fast_scan(yes=False)
+                scanner.max_matches_per_pattern(MATCHES_TRACKED_MAX)
+                rules.update((rule.identifier, rule) for rule in scanner.scan(data).matching_rules)
+            except BaseException as failure:  # noqa: BLE001 - `_recover` raises again what is not the engine's
+                self._recover(number, failure)
+                continue
+            scanner.max_matches_per_pattern(ENGINE_MATCHES_DEFAULT)
+            scanner.fast_scan(yes=True)
+        return rules
+
+
+def is_engine_failure(failure: BaseException) -> bool:
+    """Whether `failure` is the engine's: its errors, or a panic.
+
+    PanicException derives from BaseException only, and its class cannot be imported, so it is known by name.
+    """
+    return isinstance(failure, (yara_x.ScanError, yara_x.TimeoutError, yara_x.CompileError)) or (
+        type(failure).__name__ == "PanicException"
+    )
+
+
+def _outcome(actions: Iterable[RuleAction], missing: UnknownReason) -> Outcome:
+    """The outcome of the rules that hit, as `detect/findings.py` numbers it."""
+    met = set(actions)
+    if RuleAction.BLOCK in met:
+        return Outcome.MALICIOUS
+    if met:
+        return Outcome.SUSPICIOUS
+    return Outcome.CLEAN if missing is UnknownReason.NONE else Outcome.UNKNOWN
+
+
+def _matches(place: int, rule: yara_x.Rule, data: bytes, member: str, room: int) -> Iterator[RuleMatch]:
+    """Up to `room` matches of one rule, a few of each pattern."""
+    several = (
+        RuleMatch(
+            place,
+            pattern.identifier[:PATTERN_NAME_BYTES_MAX],
+            match.offset,
+            match.length,
+            data[match.offset : match.offset + min(match.length, MATCH_EXCERPT_BYTES_MAX)],
+            member,
+        )
+        for pattern in rule.patterns
+        for match in islice(pattern.matches, MATCHES_PER_PATTERN_MAX)
+    )
+    return islice(several, max(0, room))
+
+
+# --- compiling ----------------------------------------------------------------------------------------------------
+
+
+def compile_release(release: Release) -> CompiledContent:
+    """Compile every pack of `release`.  Raises ContentRefused naming the pack and the line, and nothing else.
+
+    CPU and memory are not bounded here: 16,000 rules take some seconds, hostile source may take minutes.  Run it in a
+    process that may be killed.
+    """
+    packs = release.packs
+    for pack in packs:
+        if pack.entry.file_class not in FILE_CLASSES:
+            _refuse(pack, f"no file is of class {pack.entry.file_class!r}", "")
+    outlines = tuple(outline(pack.source) for pack in packs)
+    rules = _rules_of(release, outlines)
+    wanted = {kind: _groups_of(packs, outlines, kind) for kind in FileClass}
+    numbers: dict[tuple[int, ...], int] = {}
+    for group in (group for groups in wanted.values() for group in groups):
+        numbers.setdefault(group, len(numbers))
+    if len(numbers) > ENGINE_SCANNERS_MAX:
+        raise ContentRefused(
+            f"needs {len(numbers)} engine scanners, more than {ENGINE_SCANNERS_MAX}",
+            "put packs of the same file class together",
+        )
+    compiled = tuple(_compile([(packs[place], outlines[place]) for place in group]) for group in numbers)
+    plans = {kind: tuple(numbers[group] for group in groups) for kind, groups in wanted.items()}
+    return CompiledContent(rules, compiled, plans)
+
+
+def _rules_of(release: Release, outlines: Sequence[PackOutline]) -> _Rules:
+    """The rule table.  Refuses a release whose manifest and sources do not name the same reporting rules."""
+    entries = release.manifest.rules
+    listed = {(entry.pack, entry.identifier) for entry in entries}
+    scopes: dict[str, RuleScope] = {}
+    for pack, declared in zip(release.packs, outlines, strict=True):
+        for rule in declared.rules:
+            if rule.private:
+                continue
+            if (pack.entry.name, rule.name) not in listed:
+                _refuse(pack, f"rule {rule.name} is not in the manifest", str(rule.line))
+            scopes[rule.name] = rule.scope
+    for entry in entries:
+        if entry.identifier not in scopes:
+            raise ContentRefused(
+                f"the manifest names rule {entry.identifier}, but no source declares it", WAY_OUT, file=entry.pack
+            )
+    order = sorted(range(len(entries)), key=lambda place: _badness(entries[place]))
+    rank = [0] * len(entries)
+    for position, place in enumerate(order):
+        rank[place] = position
+    index = {entry.identifier: place for place, entry in enumerate(entries)}
+    return _Rules(entries, index, tuple(rank), tuple(scopes[entry.identifier] for entry in entries))
+
+
+def _badness(entry: RuleEntry) -> tuple[bool, int, str]:
+    """Sort key: worst first, then by name so that the order is always the same."""
+    return entry.action is not RuleAction.BLOCK, _SEVERITIES.index(entry.severity), entry.identifier
+
+
+def _groups_of(packs: Sequence[Pack], outlines: Sequence[PackOutline], kind: FileClass) -> tuple[tuple[int, ...], ...]:
+    """The groups (of pack indexes) that a file of class `kind` meets; rules 3 and 4 of the module."""
+    every = [place for place, pack in enumerate(packs) if pack.entry.file_class == FileClass.ANY]
+    own = [place for place, pack in enumerate(packs) if pack.entry.file_class == kind and kind is not FileClass.ANY]
+    if _count(outlines, every + own) <= RULES_MERGED_MAX:
+        return (tuple(sorted(every + own)),) if every or own else ()
+    return tuple(group for some in (every, own) for group in _chunks(outlines, some))
+
+
+def _chunks(outlines: Sequence[PackOutline], places: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """Cut `places` into groups of at most `RULES_PER_SCANNER_MAX` rules; a larger pack stays whole and alone."""
+    if places and _count(outlines, places) <= RULES_MERGED_MAX:
+        yield tuple(places)
+        return
+    for cheap in (True, False):
+        group: list[int] = []
+        for place in places:
+            if (outlines[place].imports <= CHEAP_MODULES) is not cheap:
+                continue
+            if group and _count(outlines, [*group, place]) > RULES_PER_SCANNER_MAX:
+                yield tuple(group)
+                group = []
+            group.append(place)
+        if group:
+            yield tuple(group)
+
+
+def _count(outlines: Sequence[PackOutline], places: Iterable[int]) -> int:
+    return sum(len(outlines[place].rules) for place in places)
+
+
+def _compile(members: Sequence[tuple[Pack, PackOutline]]) -> yara_x.Rules:
+    """Compile one group."""
+    compiler = yara_x.Compiler(includes_enabled=False)
+    for variable in sorted(YARA_VARIABLES):
+        compiler.define_global(variable, "")
+    for pack, _ in members:
+        compiler.new_namespace(pack.entry.name)
+        _guarded(pack, compiler, partial(compiler.add_source, pack.source, origin=pack.entry.path))
+    rules: yara_x.Rules = _guarded(members[0][0], compiler, compiler.build)
+    _check_same_rules(members, rules)
+    return rules
+
+
+def _guarded(pack: Pack, compiler: yara_x.Compiler, step: Callable[[], Any]) -> Any:  # noqa: ANN401 - the engine's
+    """Run one step of the compiler; whatever the engine raises becomes ContentRefused."""
+    try:
+        return step()
+    except yara_x.CompileError as refusal:
+        raise _refusal(pack, compiler.errors(), str(refusal)) from None
+    except BaseException as failure:
+        if not is_engine_failure(failure) and not isinstance(failure, (ValueError, TypeError, UnicodeError)):
+            raise
+        raise _refusal(pack, (), f"the engine failed: {type(failure).__name__}: {failure}") from None
+
+
+def _refusal(pack: Pack, diagnostics: Sequence[dict[str, Any]], text: str) -> ContentRefused:
+    """ContentRefused with the place and title of the engine's first diagnostic."""
+    first = diagnostics[0] if diagnostics else {}
+    line = first.get("line")
+    what = str(first.get("title") or text.splitlines()[0] if text else "refused by the engine")
+    code = first.get("code")
+    return ContentRefused(
+        f"{what} [{code}]" if code else what, WAY_OUT, file=pack.entry.path, position=str(line) if line else ""
+    )
+
+
+def _check_same_rules(members: Sequence[tuple[Pack, PackOutline]], rules: yara_x.Rules) -> None:
+    """Refuse a group in which the engine found other rules than our reader: scopes and table would be wrong."""
+    compiled: dict[str, set[str]] = {}
+    for rule in rules:
+        compiled.setdefault(rule.namespace, set()).add(rule.identifier)
+    for pack, declared in members:
+        mine = {rule.name for rule in declared.rules}
+        if mine != compiled.get(pack.entry.name, set()):
+            odd = sorted(mine ^ compiled.get(pack.entry.name, set()))
+            _refuse(pack, f"the engine and the outline disagree about {', '.join(odd[:4])}", "")
+
+
+def _refuse(pack: Pack, what: str, position: str) -> None:
+    raise ContentRefused(what, WAY_OUT, file=pack.entry.path, position=position)
