@@ -86,7 +86,7 @@ def _engine(file: Path, *, begin: str, pragmas: tuple[str, ...], connections: in
 
     def set_up(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         # The driver must not start transactions by itself: `begin` decides when and how.
-        connection.isolation_level = None  # type: ignore[attr-defined]
+        connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in pragmas:
             cursor.execute(f"PRAGMA {pragma}")
