@@ -1,0 +1,71 @@
+#!/bin/sh
+# Install by name what a purpose needs and this machine lacks.
+#
+#     tools/install_debian_packages.sh run | assets | test | bench
+#
+# Each need is a pair: a probe that succeeds where the need is met (however it was met), and Debian's package that meets
+# it.  Nothing is installed where every probe succeeds, so a machine that is set up needs neither root nor a network.
+set -eu
+
+cd "$(dirname "$0")/.."
+missing=""
+
+need() { # need PROBE PACKAGE...
+    probe=$1
+    shift
+    sh -c "$probe" >/dev/null 2>&1 || missing="$missing $*"
+}
+
+has() { # has COMMAND PACKAGE...
+    command=$1
+    shift
+    need "command -v $command" "$@"
+}
+
+case "${1:-}" in
+run)
+    # shellcheck disable=SC2016
+    need '"$(tools/find_python.sh)" -c "import ensurepip, venv"' python3 python3-venv
+    need 'test -s /etc/ssl/certs/ca-certificates.crt' ca-certificates
+    ;;
+assets)
+    has node nodejs
+    has npm npm
+    ;;
+test)
+    has chromium chromium
+    has gcc gcc
+    need 'echo "#include <stdio.h>" | gcc -E -' libc6-dev
+    has curl curl
+    has git git
+    has systemd-analyze systemd
+    has unshare util-linux
+    has mount mount
+    has ip iproute2
+    has zip zip
+    has tar tar
+    ;;
+bench)
+    has gcc gcc
+    need 'echo "#include <stdio.h>" | gcc -E -' libc6-dev
+    has clamd clamav-daemon
+    has clamonacc clamav-daemon
+    has sigtool clamav
+    has mount mount
+    ;;
+*)
+    echo "usage: tools/install_debian_packages.sh run | assets | test | bench" >&2
+    exit 2
+    ;;
+esac
+
+[ -n "$missing" ] || exit 0
+echo "installing from Debian:$missing"
+if [ "$(id -u)" -ne 0 ]; then
+    echo "install_debian_packages: this needs root" >&2
+    echo "  way out: apt-get install -y --no-install-recommends$missing" >&2
+    exit 77
+fi
+export DEBIAN_FRONTEND=noninteractive
+# shellcheck disable=SC2086
+apt-get -q update && apt-get -q install -y --no-install-recommends $missing
