@@ -40,7 +40,7 @@ def refuse(what: str, file: str, position: str = "") -> NoReturn:
 
 
 def encode(value: JsonValue) -> bytes:
-    """The canonical bytes of `value`.  Raises ContentRefused where it has none (floats, lone surrogates)."""
+    """The canonical bytes of `value`.  Raises ContentRefused where it has none (a lone surrogate, say)."""
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
         return text.encode()
@@ -76,7 +76,7 @@ def _decoder(file: str) -> json.JSONDecoder:
     def integer(digits: str) -> int:
         if len(digits) > JSON_INTEGER_DIGITS_MAX + 1 or abs(number := int(digits)) > JSON_INTEGER_MAX:
             refuse("holds an integer beyond 2**53 - 1", file)
-        return -number if digits.startswith("-") else number
+        return number
 
     def other_number(digits: str) -> NoReturn:
         refuse(f"holds {digits[:JSON_INTEGER_DIGITS_MAX]}, which is not an integer", file)
