@@ -95,11 +95,14 @@ BREAKER_FILES_TRACKED_MAX: Final = 8_192
 SIGHTINGS_UNACKNOWLEDGED_MAX: Final = 4_096
 """Sightings that a gate keeps until the courier has them on disk; past it the oldest is dropped and counted."""
 
+SIGHTING_REPEAT_MS: Final = 60_000
+"""The same version of a file asked for by the same process is reported once in this time; every refusal is counted."""
+
+SIGHTING_REPEATS_TRACKED_MAX: Final = 1_024
+"""Pairs of file and process whose repeats are held back."""
+
 SIGHTING_RESEND_MS: Final = 2_000
 """A sighting that the courier did not acknowledge in this time is sent again."""
-
-ANCESTORS_MAX: Final = 8
-"""Processes of a lineage in a sighting, the asker included."""
 
 # --- processes --------------------------------------------------------------------------------------------------
 
@@ -112,8 +115,8 @@ FRAME_DESCRIPTORS_MAX: Final = 4
 HEARTBEAT_INTERVAL_MS: Final = 100
 """How often gate and watchdog write their beat."""
 
-HEARTBEAT_STALE_MS: Final = 1_000
-"""Age of a beat at which its process is killed: ten missed beats."""
+HEARTBEAT_STALE_MS: Final = 750
+"""Age of a beat at which its process is killed: seven missed beats, and still a quarter of `QUESTION_GRACE_MS` left."""
 
 STANDBY_STALE_MS: Final = 1_800
 """Age of the gate's beat at which the standby acts itself, because watchdog and warden did not."""
@@ -333,6 +336,9 @@ RETENTION_INTERVAL_S: Final = 600
 ALERTS_KEPT_MAX: Final = 1_000_000
 """Alerts kept; past it the oldest settled ones go, then the oldest."""
 
+ALERTS_KEPT_PER_HOST_MAX: Final = 100_000
+"""Alerts kept of one host: a hostile or broken one pushes out its own alerts, not its neighbours'."""
+
 SKIPPED_KEPT_MAX: Final = 200_000
 """Skipped files kept over all hosts."""
 
@@ -457,13 +463,16 @@ PATTERN_NAME_BYTES_MAX: Final = 128
 MEMBER_PATH_BYTES_MAX: Final = 256
 """Path of a member inside an archive as reports show it; a longer one is cut in the middle."""
 
-COMMAND_LINE_BYTES_MAX: Final = 1_024
-"""Bytes of a command line or executable path in a lineage; longer ones are cut, and the cut shows."""
-
 # --- detections on their way to the courier -----------------------------------------------------------------------
 
 SIGHTING_PATH_BYTES_MAX: Final = 4_096
 """Longest path in a sighting: the kernel's PATH_MAX."""
+
+SIGHTING_PROCESSES_MAX: Final = 8
+"""The asking process and its ancestors: deep enough for shell, service and login, small enough for one frame."""
+
+PROCESS_COMMAND_LINE_BYTES_MAX: Final = 1_024
+"""How much of a command line travels with an alert: enough to triage, small enough for eight in one frame."""
 
 PROCESS_NAME_BYTES_MAX: Final = 64
 """Longest name of a process: the kernel keeps 15 bytes, its own threads show more."""
@@ -488,3 +497,12 @@ EVENT_SUBJECT_BYTES_MAX: Final = 256
 
 EVENT_DETAIL_BYTES_MAX: Final = 1_024
 """Longest detail of a host event."""
+
+USERS_MAX: Final = 1_000
+"""Users of one server: an operations team, not a directory service."""
+
+API_TOKENS_PER_USER_MAX: Final = 20
+"""API tokens of one user that have not expired."""
+
+API_TOKEN_LIFE_MS: Final = 90 * 24 * 3_600_000
+"""An API token works for a quarter of a year."""
