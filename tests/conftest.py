@@ -1,0 +1,36 @@
+"""The order of a run, and its last lines.
+
+Fast tests go first, so that a plain mistake shows within seconds; browsers go last.  What could not be proven on this
+machine is listed by name at the very end.
+"""
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.support.machine import NOT_PROVABLE
+
+ORDER: Final = ("house", "unit", "decide", "sim", "author", "control", "host", "programs", "load", "vm", "browser")
+"""Folders of `tests/` from the fastest to the slowest; one that is not named goes before the browser."""
+
+ROOT: Final = Path(__file__).resolve().parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort by folder, keeping the order within a folder."""
+    items.sort(key=lambda item: _rank(item.path))
+
+
+def _rank(path: Path) -> int:
+    folder = path.relative_to(ROOT).parts[0]
+    return ORDER.index(folder) if folder in ORDER else len(ORDER) - 1
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List every test that this machine cannot prove, with what is missing."""
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if NOT_PROVABLE in reason:
+            missing = reason.split(f"{NOT_PROVABLE}: ", 1)[-1]
+            terminalreporter.write_line(f"{NOT_PROVABLE}: {report.nodeid}: {missing}", yellow=True)
