@@ -140,6 +140,18 @@ GATE_DEATHS_WINDOW_MS: Final = 60_000
 PROCESS_READY_MS: Final = 30_000
 """Longest start of a process, compiling content included, before it is killed and counted as failed."""
 
+PROCESS_RETIRE_MS: Final = 3_500
+"""How long a retiring gate or the zygote of an old release may take: every question in hand has its answer by then."""
+
+WARDEN_TICK_MS: Final = 200
+"""How often the warden looks at beats, pauses and memory without being asked."""
+
+OPERATOR_WAIT_MS: Final = 45_000
+"""How long a command waits for the warden: a release that compiles at the bound, and some more."""
+
+OPERATORS_MAX: Final = 8
+"""Commands connected to the warden at once."""
+
 STATUS_INTERVAL_MS: Final = 10_000
 """How often the host reports its status."""
 
@@ -506,3 +518,74 @@ API_TOKENS_PER_USER_MAX: Final = 20
 
 API_TOKEN_LIFE_MS: Final = 90 * 24 * 3_600_000
 """An API token works for a quarter of a year."""
+
+# --- archives ---------------------------------------------------------------------------------------------------
+
+ARCHIVE_DEPTH_MAX: Final = 6
+"""Containers inside containers; `tar.gz` counts two.  A tar.gz in a zip in a tar.gz is five; only bombs go deeper."""
+
+ARCHIVE_MEMBERS_MAX: Final = 65_536
+"""Headers read in one file, nested ones too.  A large source tree has so many; a second or two of scanning."""
+
+ARCHIVE_UNPACKED_BYTES_MAX: Final = 1_073_741_824
+"""Bytes that decompression may give for one file, all levels together: some ten seconds of scanning."""
+
+ARCHIVE_RATIO_MAX: Final = 250
+"""Unpacked bytes per byte of the file.  Honest text reaches 20, logs 100."""
+
+ARCHIVE_RATIO_FREE_BYTES: Final = 16_777_216
+"""Unpacked bytes to which the ratio does not apply: small files of zeros are honest."""
+
+ARCHIVE_MEMBER_BYTES_MAX: Final = 33_554_432
+"""A member up to this size is scanned and opened in one piece; a larger one is scanned in overlapping pieces and, if it
+is a container itself, not opened.  `ARCHIVE_DEPTH_MAX` of them and their decoders fit into a scanner's memory."""
+
+ARCHIVE_DECODER_BYTES_MAX: Final = 75_497_472
+"""Memory that a file may make one decoder take: `xz -9` wants 65 MiB."""
+
+ARCHIVE_WINDOW_BYTES_MAX: Final = 33_554_432
+"""Window that a zstd frame may ask for; `zstd -19` asks for 8 MiB."""
+
+ARCHIVE_STREAMS_MAX: Final = 65_536
+"""Compressed streams one after the other in one file; block-wise gzip has one for each 64 KiB."""
+
+ARCHIVE_CHUNK_BYTES: Final = 262_144
+"""Compressed bytes are read and unpacked bytes are made in pieces of at most this size."""
+
+ARCHIVE_NAME_BYTES_MAX: Final = 4_096
+"""Longest name of a member, as the kernel's longest path.  A longer one is not read."""
+
+ARCHIVE_ATTRIBUTES_BYTES_MAX: Final = 1_048_576
+"""Longest block of extended attributes (pax) in a tar archive."""
+
+READ_PIECE_BYTES: Final = 1_048_576
+"""Bytes of one read where a file is read in pieces: amortises the call, bounds the copy."""
+
+# --- the way up to the server -------------------------------------------------------------------------------------
+
+UPLINK_BODY_BYTES_MAX: Final = 4_194_304
+"""One batch of records: a second of an ordinary uplink, and what a server may hold for each of many hosts at once."""
+
+UPLINK_RECORDS_MAX: Final = 1_000
+"""Records of one batch: one transaction of the server's database."""
+
+UPLINK_RECORD_BYTES_MAX: Final = 1_048_576
+"""One record as a line.  An alert whose every field is at its bound and escaped has 700 KiB; ordinary ones have 2."""
+
+UPLINK_HEAD_BYTES_MAX: Final = 512
+"""The first line of a batch."""
+
+UPLINK_ANSWER_BYTES_MAX: Final = 65_536
+"""An answer of the server: a few numbers, or a short refusal."""
+
+UPLINK_ENROLMENT_BYTES_MAX: Final = 16_384
+"""A request to enrol: a token and six short facts."""
+
+UPLINK_TOKEN_CHARACTERS_MAX: Final = 128
+"""An enrolment token."""
+
+UPLINK_FACT_CHARACTERS_MAX: Final = 256
+"""One fact about a host: names of hosts end at 253 characters, the others are shorter."""
+
+METRICS_HOSTS_MAX: Final = 2_000
+"""Hosts that `/metrics` lists: each is a dozen lines; a larger fleet is read from the API."""
