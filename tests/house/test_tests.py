@@ -1,0 +1,128 @@
+"""Rules for the tests themselves: each source file has one, each asserts something, none is skipped quietly."""
+
+import ast
+from functools import cache
+from typing import Final
+
+from tests.house.sources import SOURCE, functions_of, python_files, relative, text_of, tree_of
+
+TESTED_ELSEWHERE: Final[dict[str, str]] = {
+    "model/records.py": "values without behaviour: every codec test builds them",
+    "model/verdict.py": "values without behaviour: every codec test builds them",
+    "model/limits.py": "held by tests/house/test_limits.py",
+    "model/errors.py": "held by tests/house/test_errors.py",
+    "wire/catalogue.py": "held by tests/house/test_catalogue.py",
+}
+"""Source file below `src/ringfence` -> why there is no `test_<name>.py` for it."""
+
+QUIET_WORDS: Final = ("skip", "skipif", "xfail", "importorskip")
+MAY_SKIP: Final = "tests/support/machine.py"
+CHECKING_NAMES: Final = ("assert", "check", "expect", "raises", "warns", "fail")
+"""A call of something so named is an assertion: a helper that asserts, or pytest's own."""
+
+
+def test_every_source_file_has_a_test() -> None:
+    """A source file has a test file of its name, or a test imports it, or it is listed with its reason."""
+    names = {path.name for path in python_files("tests/")}
+    imported = {module for path in python_files("tests/") for module in _imports(tree_of(path))}
+    untested = []
+    for path in python_files("src/"):
+        below = path.relative_to(SOURCE).as_posix()
+        module = "ringfence." + below.removesuffix(".py").replace("/", ".")
+        if path.name == "__init__.py" or below in TESTED_ELSEWHERE or module in imported:
+            continue
+        if f"test_{path.stem}.py" not in names:
+            untested.append(below)
+    assert untested == []
+
+
+def test_every_listed_exception_still_exists() -> None:
+    assert [name for name in TESTED_ELSEWHERE if not (SOURCE / name).is_file()] == []
+
+
+def test_every_test_asserts_something() -> None:
+    empty = [
+        f"{relative(path)}: {function.name}"
+        for path in python_files("tests/")
+        for function in functions_of(tree_of(path))
+        if function.name.startswith("test_") and not _asserts(function, _asserting_helpers())
+    ]
+    assert empty == []
+
+
+def test_only_the_machine_helper_may_skip() -> None:
+    quiet = [
+        f"{relative(path)}:{node.lineno}"
+        for path in python_files("tests/")
+        if relative(path) != MAY_SKIP
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Attribute) and node.attr in QUIET_WORDS and _is_pytest(node.value)
+    ]
+    assert quiet == []
+
+
+def test_no_test_sleeps() -> None:
+    asleep = [
+        f"{relative(path)}:{node.lineno}"
+        for path in python_files("tests/")
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call) and _is_sleep(node.func) and "# pace:" not in _line(path_text=text_of(path), at=node.lineno)
+    ]
+    assert asleep == []
+
+
+def _imports(tree: ast.Module) -> set[str]:
+    """Dotted names that a file imports, and the same with each imported name appended."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@cache
+def _asserting_helpers() -> frozenset[str]:
+    """Names of functions below `tests/` that assert, directly or through one that does."""
+    functions = [f for path in python_files("tests/") for f in functions_of(tree_of(path)) if not f.name.startswith("test_")]
+    names: frozenset[str] = frozenset()
+    while True:
+        more = frozenset(function.name for function in functions if _asserts(function, names))
+        if more == names:
+            return names
+        names = more
+
+
+def _asserts(function: ast.AST, helpers: frozenset[str]) -> bool:
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assert):
+            return True
+        if isinstance(node, ast.Call):
+            called = _called(node.func)
+            if called in helpers or any(word in called.lower() for word in CHECKING_NAMES):
+                return True
+    return False
+
+
+def _called(called: ast.expr) -> str:
+    if isinstance(called, ast.Attribute):
+        return called.attr
+    return called.id if isinstance(called, ast.Name) else ""
+
+
+def _is_pytest(value: ast.expr) -> bool:
+    if isinstance(value, ast.Attribute):
+        return value.attr == "mark" and _is_pytest(value.value)
+    return isinstance(value, ast.Name) and value.id == "pytest"
+
+
+def _is_sleep(called: ast.expr) -> bool:
+    """`time.sleep` or a bare `sleep`.  A poll with a deadline says `# pace: ...` on its line."""
+    if isinstance(called, ast.Attribute):
+        return called.attr == "sleep" and isinstance(called.value, ast.Name) and called.value.id in ("time", "asyncio")
+    return isinstance(called, ast.Name) and called.id == "sleep"
+
+
+def _line(*, path_text: str, at: int) -> str:
+    return path_text.splitlines()[at - 1]

@@ -1,0 +1,148 @@
+"""Write the documents that are made from code, or check that they are fresh.
+
+    python tools/generate_docs.py [--check]
+
+`docs/messages.md` comes from `wire/catalogue.py`, `docs/exit-status.md` from `model/errors.py`, `docs/limits.md` from
+`model/limits.py`.  With `--check` nothing is written: the exit status is 1 where a document is stale, and it is named.
+"""
+
+import argparse
+import ast
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from ringfence.model import errors, limits
+from ringfence.wire import catalogue
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+NOTICE: Final = "<!-- Made by tools/generate_docs.py: do not edit, run `make docs`. -->\n\n"
+
+OTHER_STATUS: Final = (
+    (0, "", "done; for `ringfence scan`: nothing was found"),
+    (1, "", "`ringfence scan`: something was found"),
+    (130, "", "ended by Ctrl-C before it had begun its work"),
+)
+"""Exit status that no error of the tree carries."""
+
+
+def messages_document() -> str:
+    """`docs/messages.md`: who may say what to whom."""
+    lines = [
+        "# Messages between the processes of a host\n",
+        "Every message has a row here, and this table is the whole communication graph. Requests have even numbers, and",
+        "the answer to request N is N + 1. A frame that is not listed for its sender and receiver, or whose body is not",
+        "decoded exactly, ends the process that sent it. The fixed part of a body is given as a `struct` layout;",
+        "*variable* bodies are decoded by another module of `wire/`.\n",
+        "| number | message | from | to | body | descriptors | meaning |",
+        "| --: | --- | --- | --- | --- | --: | --- |",
+    ]
+    for row in sorted(catalogue.MESSAGES, key=lambda message: message.number):
+        body = "*variable*" if row.layout == "variable" else f"`{row.layout}`" if row.layout else "empty"
+        lines.append(
+            f"| {row.number} | `{row.name}` | {row.sender} | {row.receiver} | {body} | {row.descriptors} | {row.meaning} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def exit_status_document() -> str:
+    """`docs/exit-status.md`: what a command's exit status says, and who must act."""
+    lines = [
+        "# Exit status and error codes\n",
+        "A command that fails prints two lines on standard error, `ringfence: error CODE: what happened` and",
+        "`way out: …`, and ends with the status of its code. Codes and statuses are stable.\n",
+        "| status | code | what happened | who must act |",
+        "| --: | --- | --- | --- |",
+    ]
+    rows = [(error.exit_status, f"`{error.code}`", _summary(error), _who_acts(error)) for error in _leaves()]
+    rows += [(status, code, text, "") for status, code, text in OTHER_STATUS]
+    lines += [f"| {status} | {code} | {text} | {who} |" for status, code, text, who in sorted(rows)]
+    return "\n".join(lines) + "\n"
+
+
+def limits_document() -> str:
+    """`docs/limits.md`: every bound with its value and its reason."""
+    lines = [
+        "# Limits\n",
+        "Every queue, table, message and wait is bounded by a name from `src/ringfence/model/limits.py`. Words in the",
+        "names give the unit.\n",
+        "| limit | value | reason |",
+        "| --- | --: | --- |",
+    ]
+    lines += [f"| `{name}` | {_shown(value)} | {reason} |" for name, value, reason in _limits()]
+    return "\n".join(lines) + "\n"
+
+
+DOCUMENTS: Final[dict[str, Callable[[], str]]] = {
+    "docs/messages.md": messages_document,
+    "docs/exit-status.md": exit_status_document,
+    "docs/limits.md": limits_document,
+}
+"""Path -> what makes its text."""
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check every document; returns the exit status."""
+    parser = argparse.ArgumentParser(description="Write the documents that are made from code.")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail where a document is stale")
+    check = parser.parse_args(arguments).check
+    stale = []
+    for name, make in DOCUMENTS.items():
+        path = ROOT / name
+        text = NOTICE + make()
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(name)
+        if not check:
+            path.write_text(text, encoding="utf-8")
+    if check and stale:
+        sys.stderr.write(f"generate_docs: stale: {', '.join(stale)}\n  way out: make docs\n")
+        return 1
+    return 0
+
+
+def _leaves() -> list[type[errors.RingfenceError]]:
+    """Errors that are raised: those with a code of their own."""
+    found = [
+        value
+        for _, value in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(value, errors.RingfenceError) and "code" in vars(value) and value is not errors.RingfenceError
+    ]
+    return sorted(found, key=lambda error: (error.exit_status, error.code))
+
+
+def _who_acts(error: type[errors.RingfenceError]) -> str:
+    if issubclass(error, errors.OperatorError):
+        return "the person at the command line"
+    if issubclass(error, errors.PartyError):
+        return "the party that is named"
+    if issubclass(error, errors.MachineError):
+        return "whoever looks after the machine"
+    return "Ringfence's developers"
+
+
+def _summary(error: type[errors.RingfenceError]) -> str:
+    return (error.__doc__ or "").strip().splitlines()[0].rstrip(".")
+
+
+def _limits() -> list[tuple[str, object, str]]:
+    """(name, value, reason) in the order of the file."""
+    body = ast.parse(inspect.getsource(limits)).body
+    rows: list[tuple[str, object, str]] = []
+    for node, following in zip(body, [*body[1:], ast.Pass()], strict=True):
+        if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)):
+            continue
+        said = isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant)
+        reason = " ".join(str(ast.literal_eval(following.value)).split()) if said else ""  # type: ignore[attr-defined]
+        rows.append((node.target.id, getattr(limits, node.target.id), reason.replace("|", "\\|")))
+    return rows
+
+
+def _shown(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
