@@ -9,6 +9,7 @@
 """
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import secrets
@@ -26,6 +27,7 @@ from ringfence.control.database import Database, new_row_number
 from ringfence.control.refusals import NotLoggedIn, TooManyAttempts
 from ringfence.control.schema import API_TOKENS, LOGIN_ATTEMPTS, SESSIONS, USERS
 from ringfence.control.views import Actor, Role, User
+from ringfence.model.errors import DiskFull
 from ringfence.model.limits import (
     LOGIN_HASHES_AT_ONCE_MAX,
     LOGIN_REFUSALS_PER_ADDRESS_MAX,
@@ -173,8 +175,11 @@ class Authentication:
         retry_after_s = max(1, (oldest + LOGIN_WINDOW_MS - now_unix_ms + 999) // 1000)
         raise TooManyAttempts("too many refused log-ins", f"wait {retry_after_s} seconds", retry_after_s=retry_after_s)
 
-    async def session_of(self, token: str) -> Session | None:
-        """The session behind a cookie's token; None when there is none, or it is over, or its user is disabled."""
+    async def session_of(self, token: str, *, counts_as_use: bool = True) -> Session | None:
+        """The session behind a cookie's token; None when there is none, or it is over, or its user is disabled.
+
+        A request keeps the session alive; a page that only watches (`counts_as_use=False`) does not.
+        """
         now_unix_ms = self._clock()
         token_sha256 = digest(token)
         async with self._database.reading() as connection:
@@ -191,13 +196,15 @@ class Authentication:
             or now_unix_ms >= found.last_used_unix_ms + SESSION_IDLE_MS
         ):
             return None
-        if now_unix_ms - found.last_used_unix_ms >= SESSION_TOUCH_MS:
-            async with self._database.writing() as connection:
-                await connection.execute(
-                    update(SESSIONS)
-                    .where(SESSIONS.c.token_sha256 == token_sha256)
-                    .values(last_used_unix_ms=now_unix_ms)
-                )
+        if counts_as_use and now_unix_ms - found.last_used_unix_ms >= SESSION_TOUCH_MS:
+            # A full disk must not lock out the person who comes to look why.
+            with contextlib.suppress(DiskFull):
+                async with self._database.writing() as connection:
+                    await connection.execute(
+                        update(SESSIONS)
+                        .where(SESSIONS.c.token_sha256 == token_sha256)
+                        .values(last_used_unix_ms=now_unix_ms)
+                    )
         return Session(
             user=User(user_id=found.user_id, name=found.name, role=Role(found.role)),
             source="user",

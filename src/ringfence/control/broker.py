@@ -71,15 +71,19 @@ class Broker:
     def __init__(self) -> None:
         self._subscriptions: set[Subscription] = set()
 
-    @contextmanager
-    def subscribe(self) -> Iterator[Subscription]:
-        """A subscription for as long as the block runs.  Raises `TooManyAttempts` when all places are taken."""
+    def require_room(self) -> None:
+        """Raise `TooManyAttempts` when all places are taken."""
         if len(self._subscriptions) >= STREAM_CLIENTS_MAX:
             raise TooManyAttempts(
                 f"{STREAM_CLIENTS_MAX} live streams are open",
                 "close other console windows and try again",
                 retry_after_s=30,
             )
+
+    @contextmanager
+    def subscribe(self) -> Iterator[Subscription]:
+        """A subscription for as long as the block runs.  Raises `TooManyAttempts` when all places are taken."""
+        self.require_room()
         subscription = Subscription()
         self._subscriptions.add(subscription)
         try:

@@ -5,6 +5,9 @@ the live stream.  Triage is optimistic: the caller says which version it saw, an
 else was faster.
 """
 
+from collections.abc import Awaitable
+from typing import Protocol
+
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,6 +19,16 @@ from ringfence.control.schema import ALERT_NOTES, ALERTS, HOSTS, USERS
 from ringfence.control.services import ConsoleServices
 from ringfence.control.views import Actor, AlertState
 from ringfence.model.limits import ALERT_NOTES_MAX, NOTE_CHARACTERS_MAX
+
+
+class Settle(Protocol):
+    """`resolve_alert`, `mark_false_positive` and `reopen_alert` have this shape."""
+
+    def __call__(
+        self, services: ConsoleServices, actor: Actor, *, alert_id: int, expected_version: int, text: str = ""
+    ) -> Awaitable[int]:
+        """Settle or reopen; returns the new triage version."""
+        ...
 
 
 async def assign_alert(

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from ringfence.model.errors import ClockWentBack, StateVersionForeign
+from ringfence.model.errors import ClockWentBack, StateVersionForeign, UsageRefused
 from ringfence.model.limits import CA_LIFE_DAYS, CERTIFICATE_LIFE_DAYS, CERTIFICATE_RENEW_DAYS
 
 _ALWAYS_NAMED: Final = ("localhost", "127.0.0.1", "::1")
@@ -49,28 +49,31 @@ class TlsFiles:
         return cls(directory / "ca.pem", directory / "ca.key", directory / "server.pem", directory / "server.key")
 
 
-def prepare_certificates(files: TlsFiles, *, host: str, now_unix_ms: int) -> bool:
+def prepare_certificates(files: TlsFiles, *, names: tuple[str, ...], now_unix_ms: int) -> bool:
     """Make whatever is missing, damaged or about to end.  Returns whether there is a new certificate.
 
-    Raises `ClockWentBack` when the CA has not begun yet, `StateVersionForeign` when the CA is unreadable or has ended.
+    `names` are the DNS names and addresses that hosts and browsers use, besides those of this machine.
+    Raises `ClockWentBack` when the CA has not begun yet, `StateVersionForeign` when the CA is unreadable or has ended,
+    `UsageRefused` when the CA may not sign for one of the names.
     """
     now = datetime.datetime.fromtimestamp(now_unix_ms / 1000, datetime.UTC)
     if not files.ca_key.exists() and not files.ca_certificate.exists():
-        _make_ca(files, host, now)
+        _make_ca(files, names, now)
     ca_key, ca = _load_ca(files, now)
-    if _is_good(files, ca, host, now):
+    _check_permitted(ca, names)
+    if _is_good(files, ca, names, now):
         return False
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = (
         x509.CertificateBuilder()
-        .subject_name(_name(f"Ringfence server {host}"))
+        .subject_name(_name(f"Ringfence server {names[0] if names else _ALWAYS_NAMED[0]}"))
         .issuer_name(ca.subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _BACKDATED)
         .not_valid_after(min(now + datetime.timedelta(days=CERTIFICATE_LIFE_DAYS), ca.not_valid_after_utc))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in _names(host)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in _all(names)]), critical=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(_key_usage(is_ca=False), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -78,8 +81,8 @@ def prepare_certificates(files: TlsFiles, *, host: str, now_unix_ms: int) -> boo
         .sign(ca_key, hashes.SHA256())
     )
     # Key first: a crash in between leaves a pair that does not fit, which the next start notices and makes anew.
-    _write(files.key, _private_pem(key), _PRIVATE_MODE)
-    _write(files.certificate, certificate.public_bytes(serialization.Encoding.PEM), _PUBLIC_MODE)
+    write_durably(files.key, _private_pem(key), _PRIVATE_MODE)
+    write_durably(files.certificate, certificate.public_bytes(serialization.Encoding.PEM), _PUBLIC_MODE)
     return True
 
 
@@ -97,15 +100,15 @@ def fingerprint(files: TlsFiles) -> str:
     return x509.load_pem_x509_certificate(files.ca_certificate.read_bytes()).fingerprint(hashes.SHA256()).hex()
 
 
-def _make_ca(files: TlsFiles, host: str, now: datetime.datetime) -> None:
+def _make_ca(files: TlsFiles, names: tuple[str, ...], now: datetime.datetime) -> None:
     """Make a CA that can sign for this server's names only."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = _name("Ringfence server CA")
-    permitted = [_constraint(name) for name in _names(host)]
+    subject = _name("Ringfence server CA")
+    permitted = [_constraint(name) for name in _all(names)]
     certificate = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(subject)
+        .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _BACKDATED)
@@ -116,8 +119,8 @@ def _make_ca(files: TlsFiles, host: str, now: datetime.datetime) -> None:
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    _write(files.ca_key, _private_pem(key), _PRIVATE_MODE)
-    _write(files.ca_certificate, certificate.public_bytes(serialization.Encoding.PEM), _PUBLIC_MODE)
+    write_durably(files.ca_key, _private_pem(key), _PRIVATE_MODE)
+    write_durably(files.ca_certificate, certificate.public_bytes(serialization.Encoding.PEM), _PUBLIC_MODE)
 
 
 def _load_ca(files: TlsFiles, now: datetime.datetime) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
@@ -142,7 +145,7 @@ def _load_ca(files: TlsFiles, now: datetime.datetime) -> tuple[ec.EllipticCurveP
     return key, ca
 
 
-def _is_good(files: TlsFiles, ca: x509.Certificate, host: str, now: datetime.datetime) -> bool:
+def _is_good(files: TlsFiles, ca: x509.Certificate, names: tuple[str, ...], now: datetime.datetime) -> bool:
     """Whether the certificate can be used for some time, for these names, with this key, under this CA."""
     try:
         certificate = x509.load_pem_x509_certificate(files.certificate.read_bytes())
@@ -155,14 +158,25 @@ def _is_good(files: TlsFiles, ca: x509.Certificate, host: str, now: datetime.dat
     return (
         certificate.not_valid_before_utc <= now < renew_at
         and certificate.public_key() == key.public_key()
-        and all(_general_name(name) in named for name in _names(host))
+        and all(_general_name(name) in named for name in _all(names))
     )
 
 
-def _names(host: str) -> tuple[str, ...]:
-    """The names the server answers to: where it listens, and this machine."""
-    is_any = host in ("0.0.0.0", "::", "")  # noqa: S104  # compared, not bound
-    return _ALWAYS_NAMED if is_any or host in _ALWAYS_NAMED else (host, *_ALWAYS_NAMED)
+def _check_permitted(ca: x509.Certificate, names: tuple[str, ...]) -> None:
+    """Refuse a name that the CA was not made for.  Raises `UsageRefused`."""
+    permitted = ca.extensions.get_extension_for_class(x509.NameConstraints).value.permitted_subtrees or []
+    for name in _all(names):
+        if _constraint(name) not in permitted:
+            raise UsageRefused(
+                f"the server's CA was not made for the name {name}",
+                "listen where it was made for; or remove ca.pem and ca.key of the state directory's server/ and enrol"
+                " every host again",
+            )
+
+
+def _all(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names the server answers to: those given, and this machine's own; each once."""
+    return tuple(dict.fromkeys((*names, *_ALWAYS_NAMED)))
 
 
 def _general_name(name: str) -> x509.GeneralName:
@@ -208,7 +222,7 @@ def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     )
 
 
-def _write(file: Path, data: bytes, mode: int) -> None:
+def write_durably(file: Path, data: bytes, mode: int) -> None:
     """Write a file durably and all at once, never readable by more than `mode` says."""
     part = file.with_name(file.name + ".part")
     part.unlink(missing_ok=True)

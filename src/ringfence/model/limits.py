@@ -283,9 +283,6 @@ ENROLMENT_TOKEN_USES_MAX: Final = 100_000
 ENROLMENTS_REFUSED_PER_ADDRESS_MAX: Final = 30
 """Refused enrolments from one address within `LOGIN_WINDOW_MS`; the token has 256 bits, this only bounds the noise."""
 
-ENROLMENT_BODY_BYTES_MAX: Final = 16_384
-"""Body of an enrolment: a token and six short facts."""
-
 INGESTS_AT_ONCE_MAX: Final = 8
 """Record batches that are read and decoded at the same time: eight times 4 MiB of body bound the memory."""
 
@@ -589,3 +586,29 @@ UPLINK_FACT_CHARACTERS_MAX: Final = 256
 
 METRICS_HOSTS_MAX: Final = 2_000
 """Hosts that `/metrics` lists: each is a dozen lines; a larger fleet is read from the API."""
+
+# --- large files ------------------------------------------------------------------------------------------------
+
+SCAN_OVERLAP_BYTES: Final = 65_536
+"""Pieces of one file overlap by this much, so that a match of up to this length lies whole in one of them."""
+
+SCAN_WHOLE_BYTES_MAX: Final = 67_108_864
+"""Files up to this size are scanned in one piece when nobody waits: only there every condition means what it says."""
+
+SCAN_PIECE_BYTES: Final = 33_554_432
+"""Piece of a larger file: few passes, and memory for two of them."""
+
+SCAN_TOTAL_BYTES_MAX: Final = 34_359_738_368
+"""Bytes of one file that are scanned at all, when nobody waits: some minutes.  What lies behind is reported as unknown."""
+
+WINDOW_BYTES: Final = 1_048_576
+"""Largest sampled window of a file that somebody waits for."""
+
+WINDOWS_MAX: Final = 16
+"""Windows of one file, head and tail included."""
+
+PLACES_MAX: Final = 64
+"""Places that one host protects: each is two marks and one argument of the gate."""
+
+SERVER_IDLE_S: Final = 60
+"""A connection that has begun no request for so long, or sends its head byte by byte, is closed."""
