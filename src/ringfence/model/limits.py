@@ -286,8 +286,8 @@ ENROLMENTS_REFUSED_PER_ADDRESS_MAX: Final = 30
 INGESTS_AT_ONCE_MAX: Final = 8
 """Record batches that are read and decoded at the same time: eight times 4 MiB of body bound the memory."""
 
-INGEST_BODY_SECONDS_MAX: Final = 30
-"""A batch whose body has not arrived after so long is refused: it holds one of few places."""
+REQUEST_BODY_SECONDS_MAX: Final = 30
+"""A request whose body has not arrived after so long is refused: it holds one of few places."""
 
 INGEST_RETRY_AFTER_S: Final = 2
 """What a host is told to wait when all places are taken."""
@@ -333,14 +333,11 @@ CERTIFICATE_RENEW_DAYS: Final = 30
 CA_LIFE_DAYS: Final = 3_650
 """Life of the server's own CA: hosts pin it, so its end is the end of every host's trust."""
 
-CERTIFICATE_CHECK_S: Final = 3_600
-"""How often a running server looks at its certificate."""
-
 CLOCK_BACK_TOLERANCE_MS: Final = 10 * 60_000
 """A clock that is behind the newest thing recorded by less is waited out silently; by more, the server does not start."""
 
-RETENTION_INTERVAL_S: Final = 600
-"""How often old rows are removed."""
+MAINTENANCE_INTERVAL_S: Final = 300
+"""How often a running server removes old rows, looks at its certificate and writes down the time."""
 
 ALERTS_KEPT_MAX: Final = 1_000_000
 """Alerts kept; past it the oldest settled ones go, then the oldest."""
@@ -607,8 +604,49 @@ WINDOW_BYTES: Final = 1_048_576
 WINDOWS_MAX: Final = 16
 """Windows of one file, head and tail included."""
 
-PLACES_MAX: Final = 64
+PLACES_MAX: Final = 16
 """Places that one host protects: each is two marks and one argument of the gate."""
 
 SERVER_IDLE_S: Final = 60
 """A connection that has begun no request for so long, or sends its head byte by byte, is closed."""
+
+# --- the systemd service ----------------------------------------------------------------------------------------
+
+UNIT_STARTS_MAX: Final = 5
+"""Starts within `UNIT_STARTS_WINDOW_S` after which systemd leaves the sensor down and the machine up (promise 7)."""
+
+UNIT_STARTS_WINDOW_S: Final = 600
+"""Longer than five starts with their pauses, so that a loop of slow crashes is bounded as well."""
+
+UNIT_RESTART_PAUSE_S: Final = 2
+"""Pause before a restart: the protected places are open meanwhile, and a tight loop would starve the machine."""
+
+UNIT_STOP_S: Final = 20
+"""Time for the marks to go, questions to be answered and the spool to be synced before systemd kills what is left."""
+
+UNIT_MEMORY_BYTES_MAX: Final = 2_147_483_648
+"""All processes with an imported pack of thousands of rules in two generations, and the server: past it the kernel kills
+one of them, which is replaced, and not somebody else's."""
+
+UNIT_TASKS_MAX: Final = 512
+"""Threads and processes of the service: a gate's thread and a scanner per processor, two generations, the server's."""
+
+# --- building content -------------------------------------------------------------------------------------------
+
+PACK_RULES_MAX: Final = 256
+"""Rules that the builder puts into one pack: what a slow rule or a refused pack can take along."""
+
+SOURCE_FILE_BYTES_MAX: Final = 8_388_608
+"""One file of rules or self-tests of a content directory; the largest public one has 5 MiB."""
+
+SOURCE_FILES_MAX: Final = 16_384
+"""Files of a content directory or of a public pack; the largest public one has about 1,100."""
+
+RULE_PATTERNS_MAX: Final = 1_000
+"""Patterns of one rule: more make the engine's compiler quadratic.  The largest public rule has 257."""
+
+RULE_PROBE_MS_MAX: Final = 200
+"""CPU that one rule may take on one probe of 4 MiB.  The worst public Linux rule took 27 ms on 16 MiB."""
+
+RULE_PROBE_BYTES: Final = 4_194_304
+"""Size of a probe: large enough to tell a slow rule from a normal one, small enough to try thousands."""
