@@ -9,6 +9,7 @@
 Bodies of people and programs are bounded here, so that no part has to remember it; hosts' bodies have their own bounds.
 """
 
+import asyncio
 import logging
 from typing import Final
 
@@ -24,7 +25,7 @@ from ringfence.control.problems import PROBLEM_MEDIA_TYPE, encoded, problem, pro
 from ringfence.control.services import ConsoleServices
 from ringfence.control.web_session import session_or_token_of
 from ringfence.model.errors import RingfenceError
-from ringfence.model.limits import REQUEST_BODY_BYTES_MAX
+from ringfence.model.limits import REQUEST_BODY_BYTES_MAX, REQUEST_BODY_SECONDS_MAX
 
 _LOG: Final = logging.getLogger(__name__)
 _SECURITY_HEADERS: Final = {
@@ -137,23 +138,33 @@ def _with_headers(scope: Scope, send: Send) -> Send:
 
 
 def _bounded(app: ASGIApp) -> ASGIApp:
-    """`app` that never sees more than `REQUEST_BODY_BYTES_MAX` of a body."""
+    """`app` that never sees more than `REQUEST_BODY_BYTES_MAX` of a body, nor waits longer than `REQUEST_BODY_SECONDS_MAX`.
+
+    To the application both look as if the caller had hung up.
+    """
 
     async def bounded(scope: Scope, receive: Receive, send: Send) -> None:
         declared = Headers(scope=scope).get("content-length", "0")
         if len(declared) > len(str(REQUEST_BODY_BYTES_MAX)) or int(declared) > REQUEST_BODY_BYTES_MAX:
             await _too_large()(scope, receive, send)
             return
-        size_bytes = 0
+        size_bytes, is_complete = 0, False
 
         async def receive_bounded() -> Message:
-            nonlocal size_bytes
-            message = await receive()
+            nonlocal size_bytes, is_complete
+            if is_complete:
+                return await receive()  # whoever waits now waits for the end of the connection
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError:
+                return {"type": "http.disconnect"}
             size_bytes += len(message.get("body", b""))
-            if size_bytes > REQUEST_BODY_BYTES_MAX:
-                return {"type": "http.disconnect"}  # a chunked body that does not end: nobody listens any more
-            return message
+            is_complete = not message.get("more_body", False)
+            # A chunked body that does not end: nobody listens any more.
+            return {"type": "http.disconnect"} if size_bytes > REQUEST_BODY_BYTES_MAX else message
 
+        deadline = asyncio.get_running_loop().time() + REQUEST_BODY_SECONDS_MAX
         await app(scope, receive_bounded, send)
 
     return bounded

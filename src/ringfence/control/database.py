@@ -24,7 +24,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from ringfence.model.errors import DiskFull, InternalError
 from ringfence.model.limits import DATABASE_BUSY_MS, DATABASE_READERS_MAX
 
-_FULL_CODES: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC})
+_FULL_CODES: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
 _COMMON_PRAGMAS: Final = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -47,9 +47,16 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A connection that sees one moment of the database and cannot change it."""
-        async with self._readers.connect() as connection:
-            yield connection
+        """A connection that sees one moment of the database and cannot change it.
+
+        Raises `DiskFull` when there is no room even for the reader's index of the log.
+        """
+        try:
+            async with self._readers.connect() as connection:
+                yield connection
+        except DatabaseError as error:
+            raise_if_full(error, self.file)
+            raise
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:

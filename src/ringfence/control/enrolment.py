@@ -70,6 +70,12 @@ async def create_token(database: Database, *, label: str, life_ms: int, uses: in
     return token
 
 
+async def forget_tokens(database: Database, *, label: str) -> None:
+    """Make every token with this label void."""
+    async with database.writing() as connection:
+        await connection.execute(delete(ENROLMENT_TOKENS).where(ENROLMENT_TOKENS.c.label == label))
+
+
 async def enrol(database: Database, *, token: str, facts: HostFacts, address: str, now_unix_ms: int) -> Enrolled:
     """Exchange a token for a host's credential.
 

@@ -5,7 +5,7 @@ The order of checks keeps strangers cheap and hosts apart:
 1. Method, path and declared length, from the head of the request alone.
 2. The credential, before a byte of the body is read.  A revoked host goes no further.
 3. A place: one batch per host at a time, `INGESTS_AT_ONCE_MAX` over all; else 503 with `Retry-After`.
-4. The body, within its bound and `INGEST_BODY_SECONDS_MAX`; cut short means refused.
+4. The body, within its bound and `REQUEST_BODY_SECONDS_MAX`; cut short means refused.
 5. Strict decoding (`wire/uplink.py`).  A batch that names another host than the credential's is refused and written down.
 6. Storing in one transaction (`ingest.py`).  Only after its commit: 200, and then the live stream is told.
 """
@@ -34,7 +34,7 @@ from ringfence.control.web_session import address_of
 from ringfence.model.errors import RingfenceError
 from ringfence.model.limits import (
     ENROLMENTS_REFUSED_PER_ADDRESS_MAX,
-    INGEST_BODY_SECONDS_MAX,
+    REQUEST_BODY_SECONDS_MAX,
     INGEST_RETRY_AFTER_S,
     INGESTS_AT_ONCE_MAX,
     LIE_WRITTEN_EVERY_MS,
@@ -222,7 +222,7 @@ async def _body(scope: Scope, receive: Receive, most_bytes: int) -> bytes:
     parts: list[bytes] = []
     size_bytes = 0
     try:
-        async with asyncio.timeout(INGEST_BODY_SECONDS_MAX):
+        async with asyncio.timeout(REQUEST_BODY_SECONDS_MAX):
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
@@ -236,7 +236,7 @@ async def _body(scope: Scope, receive: Receive, most_bytes: int) -> bytes:
                     return b"".join(parts)
     except TimeoutError:
         raise _Refused(
-            problem(408, "body-too-slow", f"the body took more than {INGEST_BODY_SECONDS_MAX} s", "send again"),
+            problem(408, "body-too-slow", f"the body took more than {REQUEST_BODY_SECONDS_MAX} s", "send again"),
             {"connection": "close"},
         ) from None
 

@@ -6,7 +6,7 @@ import errno
 import socket
 from typing import Final
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from ringfence.model.errors import AddressInUse, PathRefused, PrivilegeMissing, UsageRefused
 from ringfence.model.limits import SERVER_IDLE_S
@@ -42,8 +42,9 @@ class PatientProtocol(H11Protocol):
 
     def _look(self) -> None:
         """Hang up, or go on watching."""
-        is_busy = self.cycle is not None and not self.cycle.response_complete
-        if is_busy or self.cycle is not self._last_cycle:
+        cycle: object = self.cycle  # None before the first request, whatever its annotation says
+        is_busy = isinstance(cycle, RequestResponseCycle) and not cycle.response_complete
+        if is_busy or cycle is not self._last_cycle:
             self._watch()
         else:
             self.transport.close()
