@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-
 from tests.support.machine import NOT_PROVABLE
 
 ORDER: Final = ("house", "unit", "decide", "sim", "author", "control", "host", "programs", "load", "vm", "browser")

@@ -32,18 +32,17 @@ def messages_document() -> str:
     """`docs/messages.md`: who may say what to whom."""
     lines = [
         "# Messages between the processes of a host\n",
-        "Every message has a row here, and this table is the whole communication graph. Requests have even numbers, and",
-        "the answer to request N is N + 1. A frame that is not listed for its sender and receiver, or whose body is not",
-        "decoded exactly, ends the process that sent it. The fixed part of a body is given as a `struct` layout;",
-        "*variable* bodies are decoded by another module of `wire/`.\n",
+        "Every message has a row here, and this table is the whole communication graph. Requests have even numbers,",
+        "and the answer to request N is N + 1. A frame that is not listed for its sender and receiver, or whose body",
+        "is not decoded exactly, ends the process that sent it. The fixed part of a body is given as a `struct`",
+        "layout; *variable* bodies are decoded by another module of `wire/`.\n",
         "| number | message | from | to | body | descriptors | meaning |",
         "| --: | --- | --- | --- | --- | --: | --- |",
     ]
     for row in sorted(catalogue.MESSAGES, key=lambda message: message.number):
         body = "*variable*" if row.layout == "variable" else f"`{row.layout}`" if row.layout else "empty"
-        lines.append(
-            f"| {row.number} | `{row.name}` | {row.sender} | {row.receiver} | {body} | {row.descriptors} | {row.meaning} |"
-        )
+        cells = (row.number, f"`{row.name}`", row.sender, row.receiver, body, row.descriptors, row.meaning)
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines) + "\n"
 
 

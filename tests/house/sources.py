@@ -16,7 +16,10 @@ GENERATED: Final = ("package-lock.json", "constraints.txt", "LICENSE")
 def repository_files() -> tuple[Path, ...]:
     """Every file that is in git, or would be at the next `git add`, and still exists."""
     listing = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
     )
     names = sorted({name for name in listing.stdout.decode().split("\0") if name})
     return tuple(path for name in names if (path := ROOT / name).is_file())

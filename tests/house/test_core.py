@@ -14,11 +14,12 @@ VERDICTS: Final = "src/ringfence/model/verdict.py"
 
 
 def test_the_core_calls_nothing_that_reaches_outside() -> None:
-    reached = []
-    for path in python_files(*CORE):
-        for node in ast.walk(tree_of(path)):
-            if isinstance(node, ast.Call) and (name := _forbidden(node.func)):
-                reached.append(f"{relative(path)}:{node.lineno}: {name}")
+    reached = [
+        f"{relative(path)}:{node.lineno}: {name}"
+        for path in python_files(*CORE)
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call) and (name := _forbidden(node.func))
+    ]
     assert reached == []
 
 
@@ -64,7 +65,11 @@ def _is_loose(decorator: ast.expr) -> bool:
     """A dataclass decorator without `frozen=True` and `slots=True`."""
     if isinstance(decorator, ast.Name):
         return decorator.id == "dataclass"
-    if not (isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Name) and decorator.func.id == "dataclass"):
+    if not (
+        isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Name) and decorator.func.id == "dataclass"
+    ):
         return False
-    said = {word.arg for word in decorator.keywords if isinstance(word.value, ast.Constant) and word.value.value is True}
+    said = {
+        word.arg for word in decorator.keywords if isinstance(word.value, ast.Constant) and word.value.value is True
+    }
     return not {"frozen", "slots"} <= said

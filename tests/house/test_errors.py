@@ -3,8 +3,9 @@
 import inspect
 import re
 
-from ringfence.model import errors
 from tests.house.sources import ROOT, python_files, relative, text_of
+
+from ringfence.model import errors
 
 
 def _raised() -> list[type[errors.RingfenceError]]:

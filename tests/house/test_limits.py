@@ -38,7 +38,9 @@ def test_every_limit_has_its_reason() -> None:
 
 
 def test_every_limit_is_used() -> None:
-    elsewhere = "\n".join(text_of(path) for path in python_files("src/", "tests/", "bench/") if path.name != "limits.py")
+    elsewhere = "\n".join(
+        text_of(path) for path in python_files("src/", "tests/", "bench/") if path.name != "limits.py"
+    )
     own = text_of(SOURCE / "model" / "limits.py")
     unused = [name for name, _ in _limits() if not re.search(rf"\b{name}\b", elsewhere) and own.count(name) == 1]
     assert unused == []
@@ -94,4 +96,6 @@ def _assignment(node: ast.stmt) -> tuple[str | None, ast.expr | None]:
 def _is_number(value: ast.expr) -> bool:
     if isinstance(value, ast.BinOp):
         return _is_number(value.left) and _is_number(value.right)
-    return isinstance(value, ast.Constant) and isinstance(value.value, int | float) and not isinstance(value.value, bool)
+    return (
+        isinstance(value, ast.Constant) and isinstance(value.value, int | float) and not isinstance(value.value, bool)
+    )

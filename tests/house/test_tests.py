@@ -66,7 +66,9 @@ def test_no_test_sleeps() -> None:
         f"{relative(path)}:{node.lineno}"
         for path in python_files("tests/")
         for node in ast.walk(tree_of(path))
-        if isinstance(node, ast.Call) and _is_sleep(node.func) and "# pace:" not in _line(path_text=text_of(path), at=node.lineno)
+        if isinstance(node, ast.Call)
+        and _is_sleep(node.func)
+        and "# pace:" not in _line(path_text=text_of(path), at=node.lineno)
     ]
     assert asleep == []
 
@@ -85,7 +87,9 @@ def _imports(tree: ast.Module) -> set[str]:
 @cache
 def _asserting_helpers() -> frozenset[str]:
     """Names of functions below `tests/` that assert, directly or through one that does."""
-    functions = [f for path in python_files("tests/") for f in functions_of(tree_of(path)) if not f.name.startswith("test_")]
+    functions = [
+        f for path in python_files("tests/") for f in functions_of(tree_of(path)) if not f.name.startswith("test_")
+    ]
     names: frozenset[str] = frozenset()
     while True:
         more = frozenset(function.name for function in functions if _asserts(function, names))

@@ -1,0 +1,110 @@
+"""`ringfence host install`: run the sensor as a hardened systemd service of this machine."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from ringfence.host.systemd_unit import DEFAULT_STATE, UNIT_NAME, Installation, unit_text
+from ringfence.model.errors import KernelLacks, PathRefused, PrivilegeMissing, UsageRefused
+from ringfence.model.verdict import Mode
+
+UNIT_DIRECTORY: Final = Path("/etc/systemd/system")
+SYSTEMD_RUNS: Final = Path("/run/systemd/system")
+"""This directory exists exactly where systemd is the running init, see sd_booted(3)."""
+
+
+def command(
+    protect: Annotated[list[Path], typer.Option(help="A directory to protect; may be given several times.")],
+    state: Annotated[Path, typer.Option(help="The state directory of the service.")] = Path(DEFAULT_STATE),
+    listen: Annotated[str, typer.Option(help="Address and port of the console.")] = "127.0.0.1:8443",
+    mode: Annotated[str, typer.Option(help="observe or enforce.")] = "observe",
+    content: Annotated[Path | None, typer.Option(help="A release file; the packaged baseline by default.")] = None,
+    unit_directory: Annotated[Path, typer.Option(help="Where the unit file goes.")] = UNIT_DIRECTORY,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the unit file and change nothing.")] = False,
+) -> None:
+    r"""Install Ringfence as a hardened systemd service, enabled but not started.
+
+    A new installation observes: read its alerts for a while, then install again with `--mode enforce`.
+
+    \b
+        ringfence host install --protect /srv --dry-run
+        ringfence host install --protect /srv --protect /home && systemctl start ringfence
+    """
+    text = unit_text(_installation(protect, state, listen, mode, content))
+    if dry_run:
+        print(text, end="")
+        return
+    if os.geteuid() != 0:
+        raise PrivilegeMissing("installing a service needs root", "run it with sudo, or add --dry-run to see the unit")
+    if unit_directory == UNIT_DIRECTORY and not SYSTEMD_RUNS.is_dir():
+        raise KernelLacks(
+            "systemd does not run on this machine",
+            "add --dry-run and give ExecStart's command to your service manager, or name --unit-directory for an image",
+        )
+    target = unit_directory / UNIT_NAME
+    _write_durably(target, text)
+    print(f"wrote {target}")
+    if unit_directory == UNIT_DIRECTORY:
+        _systemctl("daemon-reload")
+        _systemctl("enable", UNIT_NAME)
+        print(f"enabled; start it with: systemctl start {UNIT_NAME.removesuffix('.service')}")
+
+
+def _installation(protect: list[Path], state: Path, listen: str, mode: str, content: Path | None) -> Installation:
+    """Check what the person named; raises PathRefused or UsageRefused."""
+    if mode.upper() not in Mode.__members__:
+        raise UsageRefused(f"there is no mode '{mode}'", "say --mode observe or --mode enforce")
+    for path in protect:
+        if not path.is_dir():
+            raise PathRefused(f"{path} is not a directory", "create it, or protect another one")
+    if content is not None and not content.is_file():
+        raise PathRefused(f"{content} is not a file", "name a release file, see `ringfence content build --help`")
+    named = (state, *protect, *(() if content is None else (content,)))
+    if any("\n" in str(path) for path in named):
+        raise PathRefused("a path contains a line break", "a unit file cannot name it: rename it")
+    return Installation(
+        program=(sys.executable, "-I", "-m", "ringfence.programs.cli"),
+        state=str(state.absolute()),
+        protected=tuple(str(path.resolve()) for path in protect),
+        listen=listen,
+        mode=mode.lower(),
+        content=None if content is None else str(content.resolve()),
+    )
+
+
+def _write_durably(target: Path, text: str) -> None:
+    """Replace `target` by `text` as a whole, on disk when this returns; raises PathRefused."""
+    part = target.with_name(f".{target.name}.part")
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        part.chmod(0o644)
+        part.replace(target)
+        directory = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+    except OSError as error:
+        raise PathRefused(
+            f"{target} cannot be written: {error.strerror}", "name a directory that exists with --unit-directory"
+        ) from error
+
+
+def _systemctl(*words: str) -> None:
+    """Run systemctl; raises KernelLacks where it is missing or fails."""
+    program = shutil.which("systemctl")
+    if program is None:
+        raise KernelLacks("systemctl is not on the path", "apt-get install systemd")
+    finished = subprocess.run([program, *words], capture_output=True, text=True, check=False)
+    if finished.returncode != 0:
+        raise KernelLacks(
+            f"systemctl {' '.join(words)}: {finished.stderr.strip()}", "correct what it says and install again"
+        )

@@ -1,0 +1,73 @@
+"""`ringfence host install` as a person runs it, with Debian's own systemd-analyze as the judge."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.support.machine import kernel_requires
+
+from ringfence.model import errors
+
+EXPOSURE_MAX = 5.5
+"""Of systemd-analyze's 10.  The rest is what the sensor lives on: root, CAP_SYS_ADMIN and the courier's network."""
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run `ringfence host install WORDS`."""
+    program = [sys.executable, "-m", "ringfence.programs.cli", "host", "install", *words]
+    return subprocess.run(program, capture_output=True, text=True, check=False)
+
+
+def test_a_dry_run_prints_a_unit_that_systemd_takes(tmp_path: Path) -> None:
+    protected = tmp_path / "a place with 100 % spaces"
+    protected.mkdir()
+    shown = run("--protect", str(protected), "--dry-run")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    unit = tmp_path / "ringfence.service"
+    unit.write_text(shown.stdout)
+    verified = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
+    assert (verified.returncode, [line for line in verified.stderr.splitlines() if str(unit) in line]) == (0, [])
+
+
+def test_the_unit_is_hardened(tmp_path: Path) -> None:
+    unit = tmp_path / "ringfence.service"
+    unit.write_text(run("--protect", str(tmp_path), "--dry-run").stdout)
+    analysis = subprocess.run(
+        ["systemd-analyze", "security", "--offline=yes", "--no-pager", unit],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = re.search(r"Overall exposure level for \S+: ([0-9.]+)", analysis.stdout)
+    assert found is not None, analysis.stderr
+    assert float(found.group(1)) <= EXPOSURE_MAX
+
+
+def test_it_writes_the_unit_into_an_image(tmp_path: Path) -> None:
+    kernel_requires("root")
+    finished = run("--protect", str(tmp_path), "--unit-directory", str(tmp_path), "--mode", "enforce")
+    assert (finished.returncode, finished.stderr) == (0, "")
+    written = tmp_path / "ringfence.service"
+    assert written.read_text() == run("--protect", str(tmp_path), "--mode", "enforce", "--dry-run").stdout
+    assert written.stat().st_mode & 0o777 == 0o644
+    assert [path.name for path in tmp_path.iterdir()] == ["ringfence.service"]
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (("--protect", "/nowhere/at/all", "--dry-run"), errors.PathRefused),
+        (("--protect", "/tmp", "--content", "/nowhere.release", "--dry-run"), errors.PathRefused),
+        (("--protect", "/tmp", "--mode", "maybe", "--dry-run"), errors.UsageRefused),
+        (("--protect", "/tmp", "--unit-directory", "/nowhere"), errors.PathRefused),
+    ],
+)
+def test_what_is_off_is_named(words: tuple[str, ...], error: type[errors.RingfenceError]) -> None:
+    kernel_requires("root")
+    finished = run(*words)
+    assert finished.returncode == error.exit_status
+    assert finished.stderr.startswith(f"ringfence: error {error.code}: ")
+    assert "way out: " in finished.stderr
+    assert "Traceback" not in finished.stderr
