@@ -1,7 +1,8 @@
 """The API under `/api/v1`: what the console shows and does, for programs.  `docs/api.md` is its guide.
 
-Who may call: a session's cookie (then every change also needs the form token in `X-Ringfence-Form-Token`) or an API token
-as `Authorization: Bearer`.  Every refusal is `application/problem+json`.  The schema is at `/api/v1/openapi.json`.
+Who may call: a session's cookie (then every change also needs the form token in `X-Ringfence-Form-Token`) or an API
+token as `Authorization: Bearer`.  Every refusal is `application/problem+json`.
+The schema is at `/api/v1/openapi.json`.
 """
 
 from typing import Annotated, Final
@@ -51,13 +52,13 @@ from ringfence.model.records import AlertResponse, AlertSource, Severity
 
 PREFIX: Final = "/api/v1"
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_NUMBER_MAX: Final = 2**63 - 1
+_HIGHEST_NUMBER: Final = 2**63 - 1
 
 _Limit = Annotated[int, Query(ge=1, le=PAGE_ROWS_MAX, description="Rows of one page.")]
-_Before = Annotated[int | None, Query(ge=1, le=_NUMBER_MAX, description="The `next_before` of the page above.")]
+_Before = Annotated[int | None, Query(ge=1, le=_HIGHEST_NUMBER, description="The `next_before` of the page above.")]
 _Text = Annotated[str, Query(max_length=SEARCH_TEXT_MAX)]
-_Time = Annotated[int | None, Query(ge=0, le=_NUMBER_MAX, description="Unix milliseconds.")]
-_AlertId = Annotated[int, Path(ge=1, le=_NUMBER_MAX)]
+_Time = Annotated[int | None, Query(ge=0, le=_HIGHEST_NUMBER, description="Unix milliseconds.")]
+_AlertId = Annotated[int, Path(ge=1, le=_HIGHEST_NUMBER)]
 _HostId = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
 
 
@@ -146,7 +147,7 @@ _ROUTER = APIRouter(
 )
 
 
-def _filter(  # noqa: PLR0913  # one parameter per query parameter
+def _filter(
     severity: Annotated[frozenset[Severity], Query()] = frozenset(),
     response: Annotated[frozenset[AlertResponse], Query()] = frozenset(),
     source: Annotated[frozenset[AlertSource], Query()] = frozenset(),
@@ -198,8 +199,8 @@ async def get_alerts(
 @_ROUTER.get("/alerts/series", tags=["alerts"])
 async def get_alert_series(
     services: Services,
-    since_unix_ms: Annotated[int, Query(ge=0, le=_NUMBER_MAX)],
-    until_unix_ms: Annotated[int, Query(ge=0, le=_NUMBER_MAX)],
+    since_unix_ms: Annotated[int, Query(ge=0, le=_HIGHEST_NUMBER)],
+    until_unix_ms: Annotated[int, Query(ge=0, le=_HIGHEST_NUMBER)],
     buckets: Annotated[int, Query(ge=1, le=SERIES_BUCKETS_MAX)] = 48,
 ) -> tuple[AlertBucket, ...]:
     """Alerts over time, in equal steps."""
@@ -281,7 +282,10 @@ async def get_host(services: Services, host_id: _HostId) -> HostDetail:
 
 @_ROUTER.get("/hosts/{host_id}/counters/{counter}", tags=["hosts"])
 async def get_counter(
-    services: Services, host_id: _HostId, counter: str, since_unix_ms: Annotated[int, Query(ge=0, le=_NUMBER_MAX)] = 0
+    services: Services,
+    host_id: _HostId,
+    counter: str,
+    since_unix_ms: Annotated[int, Query(ge=0, le=_HIGHEST_NUMBER)] = 0,
 ) -> tuple[CounterPoint, ...]:
     """One counter of a host over time."""
     return await host_queries.counter_series(services.database, host_id, counter, since_unix_ms=since_unix_ms)
@@ -342,7 +346,7 @@ _PROBLEM_SCHEMA: Final = {
 }
 
 
-async def _settled(  # noqa: PLR0913  # it only passes on what each of three routes got
+async def _settled(
     command: commands.Settle,
     request: Request,
     services: ConsoleServices,

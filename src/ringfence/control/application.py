@@ -80,7 +80,7 @@ class Application:
             body, headers = problem_of(error)
             answer = Response(encoded(body), body.status, headers, PROBLEM_MEDIA_TYPE)
             await answer(scope, receive, send_counted)
-        except Exception:
+        except Exception:  # noqa: BLE001  # the last line of defence: the caller gets an answer, the log the reason
             _LOG.exception("a request to the %s failed", part)
             if not answered:
                 body = problem(500, "internal", "the server failed", "this is our bug: please report the server's log")
@@ -138,7 +138,7 @@ def _with_headers(scope: Scope, send: Send) -> Send:
 
 
 def _bounded(app: ASGIApp) -> ASGIApp:
-    """`app` that never sees more than `REQUEST_BODY_BYTES_MAX` of a body, nor waits longer than `REQUEST_BODY_SECONDS_MAX`.
+    """`app` that never sees more than `REQUEST_BODY_BYTES_MAX` of a body, nor waits past `REQUEST_BODY_SECONDS_MAX`.
 
     To the application both look as if the caller had hung up.
     """

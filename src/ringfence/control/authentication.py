@@ -1,6 +1,6 @@
 """Who may in: passwords, sessions, form tokens, API tokens, and the limit on guessing.
 
-1. A password is compared by argon2id, in a thread, `LOGIN_HASHES_AT_ONCE_MAX` at a time; an unknown user costs the same.
+1. A password is compared by argon2id, in a thread, `LOGIN_HASHES_AT_ONCE_MAX` at a time; an unknown user costs as much.
 2. An attempt is written down, durably, *before* the password is looked at, and taken back when it was right: a guesser
    gains nothing by asking in parallel or by killing the server.
 3. A session is a random token of 256 bits in a cookie; the database knows its SHA-256 only.

@@ -1,7 +1,8 @@
 """Hands news about alerts to everybody who watches, inside this process.
 
-A publisher never waits: a watcher whose queue is full is cut off (`Subscription.overflowed`), reconnects with the number
-of the last event it saw and gets the rest from the database.  News carry numbers only; watchers read what they show.
+A publisher never waits: a watcher whose queue is full is cut off (`Subscription.overflowed`), reconnects with the
+number of the last event it saw and gets the rest from the database.  News carry numbers only; watchers
+read what they show.
 """
 
 import asyncio

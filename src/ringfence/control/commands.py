@@ -118,7 +118,7 @@ async def revoke_host(services: ConsoleServices, actor: Actor, *, host_id: str) 
     services.broker.publish((News(NewsKind.HOST_CHANGED, host_id=host_id),))
 
 
-async def _settle(  # noqa: PLR0913  # the three public commands differ in exactly these words
+async def _settle(
     services: ConsoleServices,
     actor: Actor,
     action: AuditAction,

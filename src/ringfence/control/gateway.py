@@ -6,7 +6,7 @@ The order of checks keeps strangers cheap and hosts apart:
 2. The credential, before a byte of the body is read.  A revoked host goes no further.
 3. A place: one batch per host at a time, `INGESTS_AT_ONCE_MAX` over all; else 503 with `Retry-After`.
 4. The body, within its bound and `REQUEST_BODY_SECONDS_MAX`; cut short means refused.
-5. Strict decoding (`wire/uplink.py`).  A batch that names another host than the credential's is refused and written down.
+5. Strict decoding (`wire/uplink.py`).  A batch that names another host than its credential's is refused, and noted.
 6. Storing in one transaction (`ingest.py`).  Only after its commit: 200, and then the live stream is told.
 """
 
@@ -34,11 +34,11 @@ from ringfence.control.web_session import address_of
 from ringfence.model.errors import RingfenceError
 from ringfence.model.limits import (
     ENROLMENTS_REFUSED_PER_ADDRESS_MAX,
-    REQUEST_BODY_SECONDS_MAX,
     INGEST_RETRY_AFTER_S,
     INGESTS_AT_ONCE_MAX,
     LIE_WRITTEN_EVERY_MS,
     LOGIN_WINDOW_MS,
+    REQUEST_BODY_SECONDS_MAX,
     UPLINK_BODY_BYTES_MAX,
     UPLINK_ENROLMENT_BYTES_MAX,
 )
@@ -58,7 +58,7 @@ class _Answer:
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-class _Refused(Exception):  # noqa: N818  # an answer on its way, not an error
+class _Refused(Exception):
     """Stop here and give this answer."""
 
     def __init__(self, body: Problem, headers: dict[str, str] | None = None) -> None:
@@ -89,19 +89,15 @@ class Gateway:
             uplink.RECORDS_PATH: self._records,
         }
         try:
-            handler = routes.get(scope["path"])
-            if handler is None:
-                raise _Refused(problem(404, "not-found", "no such path", "hosts use enrol and records"))
-            if scope["method"] != "POST":
-                raise _Refused(problem(405, "method", "only POST works here", "use POST"), {"allow": "POST"})
-            answer = await handler(scope, receive)
+            _check_head(scope, tuple(routes))
+            answer = await routes[scope["path"]](scope, receive)
         except _Refused as refused:
             answer = refused.answer
         except RingfenceError as error:
             answer = _Refused(*problem_of(error)).answer
         except _Gone:
             return
-        except Exception:
+        except Exception:  # noqa: BLE001  # the last line of defence: the host is told to send again
             _LOG.exception("the uplink failed; nothing was acknowledged, the host will send again")
             answer = _Refused(
                 problem(503, "internal", "the server failed", "send again later"), {"retry-after": "30"}
@@ -209,8 +205,16 @@ class Gateway:
             )
 
 
-class _Gone(Exception):  # noqa: N818  # an event, not an error
+class _Gone(Exception):
     """The host hung up in the middle of its request; there is nobody to answer."""
+
+
+def _check_head(scope: Scope, paths: tuple[str, ...]) -> None:
+    """Refuse another path or method."""
+    if scope["path"] not in paths:
+        raise _Refused(problem(404, "not-found", "no such path", f"hosts use {' and '.join(paths)}"))
+    if scope["method"] != "POST":
+        raise _Refused(problem(405, "method", "only POST works here", "use POST"), {"allow": "POST"})
 
 
 async def _body(scope: Scope, receive: Receive, most_bytes: int) -> bytes:

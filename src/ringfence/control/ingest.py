@@ -40,7 +40,7 @@ from ringfence.model.records import (
     SkippedFile,
 )
 
-_INTEGER_MAX: Final = 2**63 - 1
+_HIGHEST_INTEGER: Final = 2**63 - 1
 _SEVERITY_RANK: Final = {severity: rank for rank, severity in enumerate(Severity, start=1)}
 
 _Row = dict[str, Any]
@@ -200,7 +200,7 @@ async def _update_host(
     if statuses:
         values["mode"] = statuses[-1].mode
         if (release := statuses[-1].release) is not None:
-            values |= {"release_name": release.name, "release_version": min(release.version, _INTEGER_MAX)}
+            values |= {"release_name": release.name, "release_version": min(release.version, _HIGHEST_INTEGER)}
     await connection.execute(update(HOSTS).where(HOSTS.c.host_id == host_id).values(**values))
     return bool(statuses) or any(isinstance(one.record, HostEvent | Lost) for one in new)
 
@@ -211,7 +211,7 @@ def _record_row(one: NumberedRecord, host_id: str, now_unix_ms: int) -> _Row:
         "host_id": host_id,
         "epoch": one.key.epoch,
         "number": one.key.number,
-        "at_unix_ms": min(one.record.at_unix_ms, _INTEGER_MAX),
+        "at_unix_ms": min(one.record.at_unix_ms, _HIGHEST_INTEGER),
         "received_at_unix_ms": now_unix_ms,
     }
 
@@ -222,12 +222,12 @@ def _other_columns(record: SkippedFile | Lost | HostEvent | HostStatus) -> tuple
         case SkippedFile():
             return SKIPPED_FILES, {
                 "path": record.path,
-                "size_bytes": min(record.size_bytes, _INTEGER_MAX),
+                "size_bytes": min(record.size_bytes, _HIGHEST_INTEGER),
                 "reason": record.reason,
                 "will_rescan": record.will_rescan,
             }
         case Lost():
-            return HOST_LOSSES, {"source": record.source, "count": min(record.count, _INTEGER_MAX)}
+            return HOST_LOSSES, {"source": record.source, "count": min(record.count, _HIGHEST_INTEGER)}
         case HostEvent():
             return HOST_EVENTS, {"kind": record.kind.value, "subject": record.subject, "detail": record.detail}
         case HostStatus():
@@ -249,7 +249,7 @@ def _alert_columns(alert: Alert) -> _Row:
         "sha256": alert.file.sha256,
         "process_name": alert.process.name if alert.process else "",
         "release_name": alert.release.name,
-        "release_version": min(alert.release.version, _INTEGER_MAX),
+        "release_version": min(alert.release.version, _HIGHEST_INTEGER),
         "state": AlertState.OPEN.value,
         "search_text": _search_text(alert),
         "document": document_of(alert),

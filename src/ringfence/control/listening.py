@@ -11,7 +11,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from ringfence.model.errors import AddressInUse, PathRefused, PrivilegeMissing, UsageRefused
 from ringfence.model.limits import SERVER_IDLE_S
 
-_PORT_MAX: Final = 65_535
+_HIGHEST_PORT: Final = 65_535
 _BACKLOG: Final = 256
 
 
@@ -54,7 +54,7 @@ def parse_address(text: str) -> tuple[str, int]:
     """`HOST:PORT` or `[V6]:PORT`.  Raises `UsageRefused`."""
     host, separator, port = text.rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
-    if not separator or not bare or not (port.isascii() and port.isdigit()) or int(port[:6]) > _PORT_MAX:
+    if not separator or not bare or not (port.isascii() and port.isdigit()) or int(port[:6]) > _HIGHEST_PORT:
         raise UsageRefused(f"{text!r} is no address to listen on", "write HOST:PORT, for example 127.0.0.1:8443")
     return bare, int(port)
 

@@ -9,9 +9,9 @@ import msgspec
 
 from ringfence.control.refusals import RequestRefused, TooManyAttempts
 from ringfence.model.errors import ContentRefused, DiskFull, RingfenceError, UplinkRefused
+from ringfence.model.limits import DISK_FULL_RETRY_AFTER_S
 
 PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
-_DISK_RETRY_AFTER_S: Final = 30
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -42,7 +42,7 @@ def problem_of(error: RingfenceError) -> tuple[Problem, dict[str, str]]:
             status = 400
         case DiskFull():
             status = 507
-            headers["retry-after"] = str(_DISK_RETRY_AFTER_S)
+            headers["retry-after"] = str(DISK_FULL_RETRY_AFTER_S)
         case _:
             status = 500
     if status == 401:  # noqa: PLR2004  # the status is the clearest name it has

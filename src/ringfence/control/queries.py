@@ -1,7 +1,7 @@
 """Alerts, overview, audit log and charts: the reads of the console and the API.  Hosts are in `host_queries.py`.
 
 Every function takes the database, reads one moment of it, and returns frozen values of `views.py`.  Lists are bounded
-and paged by the key of the last row, never by offset, so that rows which arrive meanwhile neither repeat nor hide others.
+and paged by the key of the last row, never by offset: rows that arrive meanwhile neither repeat nor hide others.
 """
 
 from typing import Final
@@ -43,7 +43,9 @@ from ringfence.control.views import (
 from ringfence.model.limits import (
     COUNT_SHOWN_MAX,
     DETAIL_ROWS_MAX,
+    FILTER_CHOICES_MAX,
     HOST_SILENT_AFTER_MS,
+    OVERVIEW_ROWS_MAX,
     PAGE_ROWS_DEFAULT,
     SEARCH_TEXT_MAX,
     SEARCH_WORDS_MAX,
@@ -52,8 +54,6 @@ from ringfence.model.limits import (
 from ringfence.model.records import AlertResponse
 
 DAY_MS: Final = 86_400_000
-_OVERVIEW_ROWS: Final = 10
-_CHOICES_MAX: Final = 200
 
 
 async def list_alerts(
@@ -195,19 +195,19 @@ async def overview(database: Database, *, now_unix_ms: int) -> Overview:
             .where(alerts.received_at_unix_ms >= day_ago)
             .group_by(ALERT_RULES.c.rule)
             .order_by(func.count().desc(), ALERT_RULES.c.rule)
-            .limit(_OVERVIEW_ROWS)
+            .limit(OVERVIEW_ROWS_MAX)
         )
         latest = await connection.execute(
             select(*ALERT_COLUMNS)
             .join(HOSTS, hosts.host_id == alerts.host_id)
             .order_by(alerts.alert_id.desc())
-            .limit(_OVERVIEW_ROWS)
+            .limit(OVERVIEW_ROWS_MAX)
         )
         events = await connection.execute(
             select(*EVENT_COLUMNS)
             .join(HOSTS, hosts.host_id == HOST_EVENTS.c.host_id)
             .order_by(HOST_EVENTS.c.event_id.desc())
-            .limit(_OVERVIEW_ROWS)
+            .limit(OVERVIEW_ROWS_MAX)
         )
         return Overview(
             open_alerts=SeverityCounts(**{name: count for name, count in open_counts}),  # noqa: C416  # rows are not pairs
@@ -267,19 +267,24 @@ async def filter_choices(database: Database) -> FilterChoices:
     """What the alert filters offer: only what occurs, bounded."""
     async with database.reading() as connection:
         rules = await connection.execute(
-            select(ALERT_RULES.c.rule).distinct().order_by(ALERT_RULES.c.rule).limit(_CHOICES_MAX)
+            select(ALERT_RULES.c.rule).distinct().order_by(ALERT_RULES.c.rule).limit(FILTER_CHOICES_MAX)
         )
         releases = await connection.execute(
             select(ALERTS.c.release_name, ALERTS.c.release_version)
             .distinct()
             .order_by(ALERTS.c.release_name, ALERTS.c.release_version.desc())
-            .limit(_CHOICES_MAX)
+            .limit(FILTER_CHOICES_MAX)
         )
         hosts = await connection.execute(
-            select(HOSTS.c.host_id, HOSTS.c.host_name).order_by(HOSTS.c.host_name, HOSTS.c.host_id).limit(_CHOICES_MAX)
+            select(HOSTS.c.host_id, HOSTS.c.host_name)
+            .order_by(HOSTS.c.host_name, HOSTS.c.host_id)
+            .limit(FILTER_CHOICES_MAX)
         )
         users = await connection.execute(
-            select(USERS.c.name).where(USERS.c.disabled_at_unix_ms.is_(None)).order_by(USERS.c.name).limit(_CHOICES_MAX)
+            select(USERS.c.name)
+            .where(USERS.c.disabled_at_unix_ms.is_(None))
+            .order_by(USERS.c.name)
+            .limit(FILTER_CHOICES_MAX)
         )
         return FilterChoices(
             rules=tuple(row.rule for row in rules),

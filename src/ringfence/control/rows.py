@@ -1,4 +1,4 @@
-"""From rows of the database to the frozen values of `views.py`: the columns each needs and the one place that maps them."""
+"""From rows of the database to the frozen values of `views.py`: the columns each needs, and the one mapping."""
 
 from typing import Any, Final
 

@@ -167,7 +167,7 @@ class _Server(uvicorn.Server):
 
 
 def _configuration(application: Application, context: ssl.SSLContext) -> uvicorn.Config:
-    """uvicorn within our bounds, without its log, its guesses about proxies, and its name in the answers."""
+    """The settings of uvicorn: within our bounds, without its log, its guesses about proxies and its name."""
     return uvicorn.Config(
         application,
         http=PatientProtocol,
@@ -186,7 +186,7 @@ def _configuration(application: Application, context: ssl.SSLContext) -> uvicorn
     )
 
 
-async def _maintain(  # noqa: PLR0913  # a loop over everything that needs care
+async def _maintain(
     database: Database,
     state: ServerState,
     names: tuple[str, ...],

@@ -14,13 +14,13 @@ from typing import Final
 from ringfence import __version__
 from ringfence.control.tls import TlsFiles, write_durably
 from ringfence.model.errors import DiskFull, PathRefused, StateOwnerForeign, StateVersionForeign
+from ringfence.model.limits import STATE_MARKER_BYTES_MAX
 from ringfence.wire.canonical import encode
 
 _MARKER: Final = "ringfence-state.json"
 _FORMAT: Final = 1
 _PRIVATE_DIRECTORY: Final = 0o700
 _WRITABLE_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
-_MARKER_BYTES_MAX: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def _check_marker(directory: Path) -> None:
         return
     try:
         with marker.open("rb") as source:
-            found = json.loads(source.read(_MARKER_BYTES_MAX))
+            found = json.loads(source.read(STATE_MARKER_BYTES_MAX))
     except ValueError as error:
         raise StateVersionForeign(f"{marker} is damaged", way_out) from error
     if not isinstance(found, dict) or found.get("format") != _FORMAT:

@@ -23,7 +23,7 @@ from ringfence.control.web_session import session_or_token_of
 from ringfence.model.limits import STREAM_HEARTBEAT_S, STREAM_RESUME_EVENTS_MAX
 
 PATH: Final = "/events/alerts"
-_NUMBER_DIGITS_MAX: Final = 18
+_NUMBER_DIGITS: Final = 18
 _HEARTBEAT: Final = b": heartbeat\n\n"
 
 
@@ -31,7 +31,7 @@ async def stream_alerts(services: ConsoleServices, request: Request) -> Response
     """Open a stream.  Raises `NotLoggedIn`, and `TooManyAttempts` when all places are taken."""
     session = await session_or_token_of(services, request)
     last = request.headers.get("last-event-id", "")
-    if last.isascii() and last.isdigit() and len(last) <= _NUMBER_DIGITS_MAX:
+    if last.isascii() and last.isdigit() and len(last) <= _NUMBER_DIGITS:
         seen = int(last)
     else:
         seen = await queries.newest_alert_id(services.database)

@@ -2,14 +2,14 @@
 
 1. The CA's key never leaves `DIR/server/ca.key` (0600); the CA may sign for the names it was made for and for this
    machine, nothing else (name constraints), so a stolen CA key cannot pretend to be the rest of the internet.
-2. The server's certificate lives `CERTIFICATE_LIFE_DAYS` and is renewed when `CERTIFICATE_RENEW_DAYS` are left, when the
-   listening name changes, or when it does not fit its key or CA.
+2. The server's certificate lives `CERTIFICATE_LIFE_DAYS` and is renewed when `CERTIFICATE_RENEW_DAYS` are left, when
+   the names change, or when it does not fit its key or CA.
 3. A CA that has ended, or has not begun because the clock went back, is never replaced silently: hosts pin it.
 
 Hosts and `ringfence up` trust `ca.pem`; browsers show a warning until a person imports it.
 """
 
-import datetime
+import datetime as dt
 import ipaddress
 import os
 import ssl
@@ -27,7 +27,7 @@ from ringfence.model.errors import ClockWentBack, StateVersionForeign, UsageRefu
 from ringfence.model.limits import CA_LIFE_DAYS, CERTIFICATE_LIFE_DAYS, CERTIFICATE_RENEW_DAYS
 
 _ALWAYS_NAMED: Final = ("localhost", "127.0.0.1", "::1")
-_BACKDATED: Final = datetime.timedelta(minutes=10)
+_BACKDATED: Final = dt.timedelta(minutes=10)
 """A host whose clock is a little slow must not find the certificate "not yet valid"."""
 
 _PRIVATE_MODE: Final = 0o600
@@ -56,7 +56,7 @@ def prepare_certificates(files: TlsFiles, *, names: tuple[str, ...], now_unix_ms
     Raises `ClockWentBack` when the CA has not begun yet, `StateVersionForeign` when the CA is unreadable or has ended,
     `UsageRefused` when the CA may not sign for one of the names.
     """
-    now = datetime.datetime.fromtimestamp(now_unix_ms / 1000, datetime.UTC)
+    now = dt.datetime.fromtimestamp(now_unix_ms / 1000, dt.UTC)
     if not files.ca_key.exists() and not files.ca_certificate.exists():
         _make_ca(files, names, now)
     ca_key, ca = _load_ca(files, now)
@@ -71,7 +71,7 @@ def prepare_certificates(files: TlsFiles, *, names: tuple[str, ...], now_unix_ms
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _BACKDATED)
-        .not_valid_after(min(now + datetime.timedelta(days=CERTIFICATE_LIFE_DAYS), ca.not_valid_after_utc))
+        .not_valid_after(min(now + dt.timedelta(days=CERTIFICATE_LIFE_DAYS), ca.not_valid_after_utc))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in _all(names)]), critical=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -100,7 +100,7 @@ def fingerprint(files: TlsFiles) -> str:
     return x509.load_pem_x509_certificate(files.ca_certificate.read_bytes()).fingerprint(hashes.SHA256()).hex()
 
 
-def _make_ca(files: TlsFiles, names: tuple[str, ...], now: datetime.datetime) -> None:
+def _make_ca(files: TlsFiles, names: tuple[str, ...], now: dt.datetime) -> None:
     """Make a CA that can sign for this server's names only."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = _name("Ringfence server CA")
@@ -112,7 +112,7 @@ def _make_ca(files: TlsFiles, names: tuple[str, ...], now: datetime.datetime) ->
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _BACKDATED)
-        .not_valid_after(now + datetime.timedelta(days=CA_LIFE_DAYS))
+        .not_valid_after(now + dt.timedelta(days=CA_LIFE_DAYS))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(x509.NameConstraints(permitted_subtrees=permitted, excluded_subtrees=None), critical=True)
         .add_extension(_key_usage(is_ca=True), critical=True)
@@ -123,7 +123,7 @@ def _make_ca(files: TlsFiles, names: tuple[str, ...], now: datetime.datetime) ->
     write_durably(files.ca_certificate, certificate.public_bytes(serialization.Encoding.PEM), _PUBLIC_MODE)
 
 
-def _load_ca(files: TlsFiles, now: datetime.datetime) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+def _load_ca(files: TlsFiles, now: dt.datetime) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
     """Read the CA and refuse one that is damaged, over, or not begun."""
     way_out = (
         f"restore {files.ca_key} and {files.ca_certificate} from a copy; removing both makes every host enrol again"
@@ -137,7 +137,7 @@ def _load_ca(files: TlsFiles, now: datetime.datetime) -> tuple[ec.EllipticCurveP
         raise StateVersionForeign("the server's CA certificate does not fit its key", way_out)
     if now < ca.not_valid_before_utc:
         raise ClockWentBack(
-            f"the clock says {now:%Y-%m-%d %H:%M} UTC, but the server's CA was made at {ca.not_valid_before_utc:%Y-%m-%d %H:%M}",
+            f"the clock says {now:%Y-%m-%d %H:%M} UTC, its CA was made at {ca.not_valid_before_utc:%Y-%m-%d %H:%M}",
             "set the clock and start again",
         )
     if now >= ca.not_valid_after_utc:
@@ -145,7 +145,7 @@ def _load_ca(files: TlsFiles, now: datetime.datetime) -> tuple[ec.EllipticCurveP
     return key, ca
 
 
-def _is_good(files: TlsFiles, ca: x509.Certificate, names: tuple[str, ...], now: datetime.datetime) -> bool:
+def _is_good(files: TlsFiles, ca: x509.Certificate, names: tuple[str, ...], now: dt.datetime) -> bool:
     """Whether the certificate can be used for some time, for these names, with this key, under this CA."""
     try:
         certificate = x509.load_pem_x509_certificate(files.certificate.read_bytes())
@@ -154,7 +154,7 @@ def _is_good(files: TlsFiles, ca: x509.Certificate, names: tuple[str, ...], now:
         named = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (OSError, ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
         return False
-    renew_at = certificate.not_valid_after_utc - datetime.timedelta(days=CERTIFICATE_RENEW_DAYS)
+    renew_at = certificate.not_valid_after_utc - dt.timedelta(days=CERTIFICATE_RENEW_DAYS)
     return (
         certificate.not_valid_before_utc <= now < renew_at
         and certificate.public_key() == key.public_key()

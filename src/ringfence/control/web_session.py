@@ -17,6 +17,7 @@ from ringfence.control.views import Actor, Role
 from ringfence.model.limits import SESSION_ABSOLUTE_MS
 
 COOKIE_NAME: Final = "__Host-ringfence-session"
+_COOKIE_RULES: Final = "Path=/; HttpOnly; Secure; SameSite=Strict"
 FORM_TOKEN_FIELD: Final = "form_token"  # noqa: S105  # the name of a form's field
 FORM_TOKEN_HEADER: Final = "x-ringfence-form-token"  # noqa: S105  # the name of a header
 
@@ -25,12 +26,12 @@ _RANK: Final = {Role.READER: 1, Role.ANALYST: 2, Role.ADMINISTRATOR: 3}
 
 def session_cookie(session: Session) -> str:
     """The value of `Set-Cookie` that opens a session in a browser."""
-    return f"{COOKIE_NAME}={session.token}; Path=/; Max-Age={SESSION_ABSOLUTE_MS // 1000}; HttpOnly; Secure; SameSite=Strict"
+    return f"{COOKIE_NAME}={session.token}; Max-Age={SESSION_ABSOLUTE_MS // 1000}; {_COOKIE_RULES}"
 
 
 def ended_cookie() -> str:
     """The value of `Set-Cookie` that makes a browser forget the session."""
-    return f"{COOKIE_NAME}=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Strict"
+    return f"{COOKIE_NAME}=; Max-Age=0; {_COOKIE_RULES}"
 
 
 async def session_of(services: ConsoleServices, connection: HTTPConnection) -> Session | None:

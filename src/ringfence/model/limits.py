@@ -650,3 +650,15 @@ RULE_PROBE_MS_MAX: Final = 200
 
 RULE_PROBE_BYTES: Final = 4_194_304
 """Size of a probe: large enough to tell a slow rule from a normal one, small enough to try thousands."""
+
+FILTER_CHOICES_MAX: Final = 200
+"""Entries of one drop-down of the alert filters; past it a person types."""
+
+OVERVIEW_ROWS_MAX: Final = 10
+"""Lines of each list on the first page: it must fit a screen."""
+
+DISK_FULL_RETRY_AFTER_S: Final = 30
+"""What callers are told to wait when the server's disk is full: room does not come within a second."""
+
+STATE_MARKER_BYTES_MAX: Final = 4_096
+"""Bytes read of the marker of a state directory: it has fifty."""

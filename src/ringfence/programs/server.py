@@ -24,7 +24,7 @@ _HOUR_MS: Final = 3_600_000
 _PRIVATE_UMASK: Final = 0o077
 
 
-def command(  # noqa: PLR0913  # one parameter per option
+def command(
     state: Annotated[Path, typer.Option(help="The state directory; made when it is missing.", show_default=False)],
     listen_at: Annotated[str, typer.Option("--listen", help="HOST:PORT to answer on; port 0 takes a free one.")] = (
         "127.0.0.1:8443"
