@@ -95,6 +95,9 @@ BREAKER_FILES_TRACKED_MAX: Final = 8_192
 SIGHTINGS_UNACKNOWLEDGED_MAX: Final = 4_096
 """Sightings that a gate keeps until the courier has them on disk; past it the oldest is dropped and counted."""
 
+LINEAGE_WAIT_MS: Final = 200
+"""How long a refusal waits for the asker's lineage to be read; an alert without it is better than a late answer."""
+
 SIGHTING_REPEAT_MS: Final = 60_000
 """The same version of a file asked for by the same process is reported once in this time; every refusal is counted."""
 
@@ -662,3 +665,47 @@ DISK_FULL_RETRY_AFTER_S: Final = 30
 
 STATE_MARKER_BYTES_MAX: Final = 4_096
 """Bytes read of the marker of a state directory: it has fifty."""
+
+# --- the courier's spool ------------------------------------------------------------------------------------------
+
+SPOOL_BYTES_MAX: Final = 67_108_864
+"""The whole spool: some 40,000 alerts, which is weeks without a server; past it the gate keeps its own and counts."""
+
+SPOOL_RESERVED_BYTES: Final = 16_777_216
+"""What is kept of the spool for detections: when less is left, skipped files and events are counted, not stored."""
+
+SPOOL_SEGMENT_BYTES: Final = 1_048_576
+"""When a segment is closed: how much is read at once, and how soon delivered records give their space back."""
+
+SPOOL_GATES_MAX: Final = 64
+"""Lives of gates whose place is remembered; older ones are long dead."""
+
+COURIER_FINDINGS_MAX: Final = 512
+"""Findings that wait for a sighting: one comes at once, or when a cached verdict is used again."""
+
+COURIER_FINDINGS_LIFE_MS: Final = 900_000
+"""How long findings wait: what is used of a cached verdict later than this names its worst rule alone."""
+
+COURIER_TABLES_MAX: Final = 4
+"""Rule tables that are kept: the release in use, the one before, and two in trial."""
+
+COURIER_BATCH_FRAMES_MAX: Final = 256
+"""Frames read at one turn and made durable by one sync."""
+
+COURIER_APPEND_RETRY_MS: Final = 1_000
+"""How long the courier waits before it tries a full disk again."""
+
+COURIER_BACKOFF_MS: Final = 500
+"""Wait after a first failure to deliver; doubles with each further one, with jitter."""
+
+COURIER_BACKOFF_MS_MAX: Final = 300_000
+"""Longest wait between tries: a server that is back is found within five minutes, and not stormed by its fleet."""
+
+COURIER_CREDENTIAL_RETRY_MS: Final = 900_000
+"""Wait after the server refused the credential: only a person can mend that, but perhaps on the server's side."""
+
+UPLINK_TIMEOUT_S: Final = 15
+"""Longest silence of the server within one exchange."""
+
+ARCHIVE_GAPS_MAX: Final = 16
+"""Places in one archive that a report names as not looked into; all of them count, these are shown."""

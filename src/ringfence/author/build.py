@@ -1,0 +1,153 @@
+"""A content directory -> a release, the same bytes each time.
+
+1. Every rule has its metadata, and a name of its own in the whole release.
+2. Rules are partitioned and packed (`author/packing.py`).
+3. The engine compiles every pack, and every self-test holds, in the very code that a host runs (`detect/yara.py`).
+4. The bytes are written, read again and compared (`wire/release.py`).
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+from ringfence.author.content_dir import (
+    AuthoredTest,
+    ContentDirectory,
+    Progress,
+    entry_of,
+    read_directory,
+    refuse_rule,
+)
+from ringfence.author.packing import PackedSource, clusters_of, pack_up
+from ringfence.author.yara_source import SourceRule
+from ringfence.detect.yara import CompiledContent, compile_release
+from ringfence.model.errors import ContentRefused
+from ringfence.model.limits import ENGINE_TIMEOUT_S, RULE_PATTERNS_MAX
+from ringfence.model.release import (
+    YARA_MODULES,
+    YARA_VARIABLES,
+    Contract,
+    Manifest,
+    Pack,
+    PackEntry,
+    Release,
+    Sample,
+    SelfTest,
+)
+from ringfence.wire.manifest import RULE_IDENTIFIER, pack_path
+from ringfence.wire.release import encode_release
+
+WAY_OUT: Final = "correct the rule or the self-test"
+
+
+def build_bytes(directory: Path, version: int | None = None, progress: Progress = lambda _: None) -> bytes:
+    """The bytes of the release that `directory` describes.  `version` overrides the directory's.
+
+    Raises PathRefused or ContentRefused; a release that does not compile or fails a self-test is not built.
+    """
+    release = build_release(read_directory(directory, progress), version)
+    progress("compiling")
+    compiled = compile_release(release)
+    progress("self-tests")
+    check_self_tests(release, compiled)
+    progress("writing")
+    return encode_release(release)
+
+
+def build_release(content: ContentDirectory, version: int | None = None) -> Release:
+    """The release that `content` describes; not compiled, not tested."""
+    rules = _unique(chain.from_iterable(content.files))
+    for rule in rules.values():
+        _check_bounds(rule)
+    packs = pack_up(chain.from_iterable(clusters_of(rules_of_file) for rules_of_file in content.files))
+    entries = [entry_of(rules[name], pack.name) for pack in packs for name in pack.reporting]
+    tests = _self_tests(content.tests, rules)
+    samples = {hashlib.sha256(test.sample).hexdigest(): test.sample for test in content.tests}
+    manifest = Manifest(
+        name=content.head.name,
+        version=content.head.version if version is None else version,
+        description=content.head.description,
+        contract=_contract(packs, rules.values()),
+        packs=tuple(_entry(pack) for pack in packs),
+        rules=tuple(sorted(entries, key=lambda entry: entry.identifier)),
+        self_tests=tests,
+    )
+    return Release(
+        manifest,
+        tuple(Pack(_entry(pack), pack.source) for pack in packs),
+        tuple(Sample(sha256, samples[sha256]) for sha256 in sorted(samples)),
+    )
+
+
+def check_self_tests(release: Release, compiled: CompiledContent) -> None:
+    """Run every self-test.  Raises ContentRefused for the first that does not hold."""
+    scanner = compiled.scanner(ENGINE_TIMEOUT_S)
+    samples = {sample.sha256: sample.content for sample in release.samples}
+    found: dict[str, frozenset[str]] = {}
+    for test in release.manifest.self_tests:
+        if test.sample_sha256 not in found:
+            findings = scanner.scan(samples[test.sample_sha256])
+            names = (compiled.rules[index].identifier for index in findings.rules)
+            found[test.sample_sha256] = frozenset(names)
+        if (test.rule in found[test.sample_sha256]) is not test.expects_match:
+            wanted = "match" if test.expects_match else "ignore"
+            raise ContentRefused(
+                f"rule {test.rule} does not {wanted} the sample {test.sample_sha256[:16]} as its self-test demands",
+                WAY_OUT,
+            )
+
+
+def _unique(rules: Iterable[SourceRule]) -> dict[str, SourceRule]:
+    """The reporting rules by name.  Two rules of one name are refused."""
+    found: dict[str, SourceRule] = {}
+    for rule in rules:
+        if rule.private:
+            continue
+        if rule.identifier in found:
+            other = found[rule.identifier]
+            refuse_rule(rule, f"has the name of a rule in {other.file}, line {other.line}")
+        found[rule.identifier] = rule
+    return found
+
+
+def _check_bounds(rule: SourceRule) -> None:
+    if not RULE_IDENTIFIER.fullmatch(rule.identifier):
+        refuse_rule(rule, "has a name that is too long")
+    if len(rule.patterns) > RULE_PATTERNS_MAX:
+        refuse_rule(rule, f"has {len(rule.patterns)} patterns, more than the {RULE_PATTERNS_MAX} allowed")
+    if foreign := sorted(rule.modules - YARA_MODULES):
+        refuse_rule(rule, f"imports the module {foreign[0]!r}, which content may not use")
+
+
+def _entry(pack: PackedSource) -> PackEntry:
+    content = pack.source.encode()
+    return PackEntry(
+        name=pack.name,
+        file_class=pack.file_class.value,
+        path=pack_path(pack.name),
+        sha256=hashlib.sha256(content).hexdigest(),
+        size_bytes=len(content),
+    )
+
+
+def _contract(packs: Sequence[PackedSource], rules: Iterable[SourceRule]) -> Contract:
+    """What the packs need: modules, and those external variables whose names occur in a condition."""
+    terms = set(chain.from_iterable(rule.terms for rule in rules))
+    return Contract(
+        yara_modules=tuple(sorted(set(chain.from_iterable(pack.modules for pack in packs)))),
+        yara_variables=tuple(sorted(YARA_VARIABLES & terms)),
+    )
+
+
+def _self_tests(tests: Sequence[AuthoredTest], rules: dict[str, SourceRule]) -> tuple[SelfTest, ...]:
+    found: dict[tuple[str, str], SelfTest] = {}
+    for test in tests:
+        if test.rule not in rules:
+            raise ContentRefused(f"there is no rule {test.rule!a}", WAY_OUT, file=test.file)
+        sha256 = hashlib.sha256(test.sample).hexdigest()
+        made = SelfTest(test.rule, sha256, test.expects_match)
+        if found.setdefault((test.rule, sha256), made) != made:
+            raise ContentRefused(f"a sample must both match and not match {test.rule}", WAY_OUT, file=test.file)
+    return tuple(found[key] for key in sorted(found))
