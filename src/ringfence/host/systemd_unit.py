@@ -14,6 +14,7 @@ What the unit does not contain matters as much as what it does:
 from dataclasses import dataclass
 from typing import Final
 
+from ringfence.host.marks import Place, PlaceKind
 from ringfence.model import limits
 
 UNIT_NAME: Final = "ringfence.service"
@@ -72,7 +73,7 @@ class Installation:
     """Words that start the command `ringfence`, the executable first."""
 
     state: str
-    protected: tuple[str, ...]
+    protected: tuple[Place, ...]
     listen: str
     mode: str
     content: str | None
@@ -81,15 +82,15 @@ class Installation:
 def unit_text(installation: Installation) -> str:
     """The unit file, ready to be written to `/etc/systemd/system`."""
     words = [*installation.program, "up", "--state", installation.state]
-    for path in installation.protected:
-        words += ["--protect", path]
+    for place in installation.protected:
+        words += ["--protect", place.path if place.kind is PlaceKind.MOUNT else place.spelled()]
     words += ["--listen", installation.listen, "--mode", installation.mode]
     if installation.content is not None:
         words += ["--content", installation.content]
     return _TEMPLATE.format(
         command=" ".join(quoted(word) for word in words),
         capabilities=" ".join(CAPABILITIES),
-        mounts=" ".join(quoted(path) for path in installation.protected),
+        mounts=" ".join(quoted(place.path) for place in installation.protected),
         state_directory=_STATE_DIRECTORY if installation.state == DEFAULT_STATE else "",
         starts=limits.UNIT_STARTS_MAX,
         starts_window_s=limits.UNIT_STARTS_WINDOW_S,

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
+from ringfence.host.places import resolve_all
 from ringfence.host.systemd_unit import DEFAULT_STATE, UNIT_NAME, Installation, unit_text
 from ringfence.model.errors import KernelLacks, PathRefused, PrivilegeMissing, UsageRefused
 from ringfence.model.verdict import Mode
@@ -19,7 +20,7 @@ SYSTEMD_RUNS: Final = Path("/run/systemd/system")
 
 
 def command(
-    protect: Annotated[list[Path], typer.Option(help="A directory to protect; may be given several times.")],
+    protect: Annotated[list[str], typer.Option(help="A directory, or filesystem:PATH; may be given several times.")],
     state: Annotated[Path, typer.Option(help="The state directory of the service.")] = Path(DEFAULT_STATE),
     listen: Annotated[str, typer.Option(help="Address and port of the console.")] = "127.0.0.1:8443",
     mode: Annotated[str, typer.Option(help="observe or enforce.")] = "observe",
@@ -55,22 +56,20 @@ def command(
         print(f"enabled; start it with: systemctl start {UNIT_NAME.removesuffix('.service')}")
 
 
-def _installation(protect: list[Path], state: Path, listen: str, mode: str, content: Path | None) -> Installation:
+def _installation(protect: list[str], state: Path, listen: str, mode: str, content: Path | None) -> Installation:
     """Check what the person named; raises PathRefused or UsageRefused."""
     if mode.upper() not in Mode.__members__:
         raise UsageRefused(f"there is no mode '{mode}'", "say --mode observe or --mode enforce")
-    for path in protect:
-        if not path.is_dir():
-            raise PathRefused(f"{path} is not a directory", "create it, or protect another one")
+    places, _ = resolve_all(protect)
     if content is not None and not content.is_file():
         raise PathRefused(f"{content} is not a file", "name a release file, see `ringfence content build --help`")
-    named = (state, *protect, *(() if content is None else (content,)))
+    named = (state, *protect, content or "")
     if any("\n" in str(path) for path in named):
         raise PathRefused("a path contains a line break", "a unit file cannot name it: rename it")
     return Installation(
         program=(sys.executable, "-I", "-m", "ringfence.programs.cli"),
         state=str(state.absolute()),
-        protected=tuple(str(path.resolve()) for path in protect),
+        protected=tuple(places),
         listen=listen,
         mode=mode.lower(),
         content=None if content is None else str(content.resolve()),

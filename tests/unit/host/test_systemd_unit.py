@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ringfence.host.marks import place_of
 from ringfence.host.systemd_unit import (
     CAPABILITIES,
     DEFAULT_STATE,
@@ -16,7 +17,8 @@ from ringfence.host.systemd_unit import (
 
 def installation(*protected: str, state: str = DEFAULT_STATE, content: str | None = None) -> Installation:
     """An installation that protects the given paths."""
-    return Installation(("/usr/bin/ringfence",), state, protected, "127.0.0.1:8443", "observe", content)
+    places = tuple(place_of(path if ":" in path else f"mount:{path}") for path in protected)
+    return Installation(("/usr/bin/ringfence",), state, places, "127.0.0.1:8443", "observe", content)
 
 
 def options_of(text: str) -> list[tuple[str, str]]:
@@ -27,11 +29,12 @@ def options_of(text: str) -> list[tuple[str, str]]:
 
 
 def test_the_command_names_everything() -> None:
-    text = unit_text(installation("/srv", "/home", content="/etc/pack.release"))
+    text = unit_text(installation("/srv", "filesystem:/home", content="/etc/pack.release"))
     assert (
-        "ExecStart=/usr/bin/ringfence up --state /var/lib/ringfence --protect /srv --protect /home"
+        "ExecStart=/usr/bin/ringfence up --state /var/lib/ringfence --protect /srv --protect filesystem:/home"
         " --listen 127.0.0.1:8443 --mode observe --content /etc/pack.release\n"
     ) in text
+    assert "RequiresMountsFor=/srv /home\n" in text
 
 
 def test_no_option_makes_a_mount_namespace() -> None:
