@@ -10,7 +10,7 @@ verdict on a suspicious file is not worth keeping.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ringfence.model.limits import FINDING_MATCHES_MAX, FINDING_RULES_MAX, MEMBER_PATH_BYTES_MAX
@@ -82,6 +82,14 @@ def join(parts: Sequence[ScanFindings], rank: Callable[[int], int]) -> ScanFindi
         if outcome in outcomes:
             return ScanFindings(tuple(rules), tuple(dict.fromkeys(matches))[:FINDING_MATCHES_MAX], outcome, missing)
     return CLEAN
+
+
+def shifted(findings: ScanFindings, offset_bytes: int) -> ScanFindings:
+    """`findings` of a part that begins at `offset_bytes`, with offsets from the start of the file."""
+    if offset_bytes == 0 or not findings.matches:
+        return findings
+    matches = tuple(replace(match, offset_bytes=match.offset_bytes + offset_bytes) for match in findings.matches)
+    return replace(findings, matches=matches)
 
 
 def member_label(path: str) -> str:

@@ -115,10 +115,6 @@ class CompiledContent:
         """Make a scanner for the calling thread of the calling process.  `timeout_s`, from 1, bounds each group."""
         return ContentScanner(self._rules, self._groups, self._plans, timeout_s)
 
-    def join(self, parts: Sequence[ScanFindings]) -> ScanFindings:
-        """The findings of the parts of one file as one."""
-        return join_findings(parts, self._rules.rank.__getitem__)
-
 
 class ContentScanner:
     """Scans bytes with the rules of one release."""
@@ -175,6 +171,10 @@ class ContentScanner:
         if not hits and missing is UnknownReason.NONE:
             return CLEAN
         return self._findings(data, member_label(member), view, hits, missing)
+
+    def join(self, parts: Sequence[ScanFindings]) -> ScanFindings:
+        """The findings of the parts of one file as one."""
+        return join_findings(parts, self._rules.rank.__getitem__)
 
     def _fresh(self, number: int) -> yara_x.Scanner:
         scanner = yara_x.Scanner(self._groups[number])
