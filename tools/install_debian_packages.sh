@@ -51,6 +51,8 @@ bench)
     has clamd clamav-daemon
     has clamonacc clamav-daemon
     has sigtool clamav
+    has setpriv util-linux
+    has mkfs.ext4 e2fsprogs
     has mount mount
     ;;
 *)
