@@ -53,7 +53,7 @@ rule Backdoor_PAM_Module_Password_Log {
     strings:
         $entry = "pam_sm_authenticate"
         $token = /pam_get_(authtok|item|user)/
-        $path = /\/(tmp|var\/tmp|dev\/shm|var\/log|usr\/(lib|share|include)|etc)\/\.[A-Za-z0-9_.-]{2,40}/
+        $path = /\/(tmp|var\/tmp|dev\/shm|var\/log|usr\/(lib|share|include))\/\.[A-Za-z0-9_.-]{2,40}/
         $format = /(%s[: @]{1,3}%s|user(name)?[:=] ?%s[^\x00]{0,20}pass(word)?[:=] ?%s)/ nocase
     condition:
         uint32(0) == 0x464c457f and filesize < 1MB and all of them

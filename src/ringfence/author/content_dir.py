@@ -4,8 +4,8 @@
     DIR/rules/**/*.yar      rules, in files by family; metadata as in `entry_of`
     DIR/tests/**/*.yaml     self-tests: rule name -> {matches: [sample, ...], ignores: [sample, ...]}
 
-A sample is a list of parts that are joined: text, {hex: "7f45"}, {base64: "..."} or {zeros: 100}.  Parts let a self-test
-hold what must not stand as a live string in a repository.
+A sample is a list of parts that are joined: text, {hex: "7f45"}, {base64: "..."} or {zeros: 100}.  Parts let a
+self-test hold what must not stand as a live string in a repository.
 
 YAML is read without aliases, tags and repeated keys.  Everything that is off is a ContentRefused with file and place.
 """
@@ -15,7 +15,7 @@ import binascii
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import yaml
 
@@ -104,7 +104,10 @@ def source_files(root: Path, suffixes: Sequence[str]) -> list[Path]:
 
 
 def read_text(path: Path, name: str) -> str:
-    """The text of `path`.  Raises ContentRefused for what is too large or not UTF-8, PathRefused for what cannot be read."""
+    """The text of `path`.
+
+    Raises ContentRefused for what is too large or not UTF-8, PathRefused for what cannot be read.
+    """
     try:
         if (size := path.stat().st_size) > SOURCE_FILE_BYTES_MAX:
             raise ContentRefused(
@@ -152,7 +155,7 @@ def entry_of(rule: SourceRule, pack: str) -> RuleEntry:
     )
 
 
-def refuse_rule(rule: SourceRule, what: str) -> None:
+def refuse_rule(rule: SourceRule, what: str) -> NoReturn:
     """Raise ContentRefused for `rule`."""
     raise ContentRefused(
         f"rule {rule.identifier} {what}", "correct the rule", file=rule.file, position=f"line {rule.line}"
@@ -165,7 +168,7 @@ class _StrictLoader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Refuse aliases before they are followed."""
         if self.check_event(yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(problem="aliases are not allowed", problem_mark=self.peek_event().start_mark)
+            raise yaml.MarkedYAMLError(problem="aliases are not allowed")
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - the base class's
@@ -193,14 +196,13 @@ def _yaml(path: Path, name: str) -> object:
 
 
 def _head(value: object) -> ContentHead:
-    def refuse(what: str) -> None:
+    def refuse(what: str) -> NoReturn:
         raise ContentRefused(what, "correct the file", file=CONTENT_FILE)
 
     if not isinstance(value, dict) or set(value) != {"format", "name", "version", "description"}:
         refuse("must have exactly the keys format, name, version and description")
-    head: dict[str, Any] = value  # type: ignore[assignment]  # refused above
-    name, version, description = head["name"], head["version"], head["description"]
-    if head["format"] != CONTENT_FORMAT:
+    name, version, description = value["name"], value["version"], value["description"]
+    if value["format"] != CONTENT_FORMAT:
         refuse(f"has a format that is not {CONTENT_FORMAT}")
     if not isinstance(name, str) or not RELEASE_NAME.fullmatch(name):
         refuse(f"name must fit {RELEASE_NAME.pattern}")
@@ -214,12 +216,11 @@ def _head(value: object) -> ContentHead:
 def _tests(value: object, file: str) -> Iterator[AuthoredTest]:
     """The self-tests of one file."""
 
-    def refuse(place: str, what: str) -> None:
+    def refuse(place: str, what: str) -> NoReturn:
         raise ContentRefused(what, "see the head of author/content_dir.py for the form", file=file, position=place)
 
     if not isinstance(value, dict):
         refuse("", "must map rule names to self-tests")
-        return
     for rule, tests in value.items():
         if not isinstance(tests, dict) or not tests or not set(tests) <= {"matches", "ignores"}:
             refuse(str(rule), "must have matches, ignores or both")

@@ -3,8 +3,8 @@
 1. A rule that reports moves together with the rules that report and refer to each other.
 2. Private rules are copied into each pack that needs them; those that nobody needs are left out.
 3. A file with a global rule stays whole, in a pack of its own: a global rule speaks for all its neighbours.
-4. Rules that import a module which parses every file it meets (pe, elf, ...) stand in packs of their own, so that others do
-   not pay for them.
+4. Rules that import a module which parses every file it meets (pe, elf, ...) stand in packs of their own, so that
+   others do not pay for them.
 5. The order is fixed (class, modules, file, place in the file): the same rules give the same packs.
 """
 

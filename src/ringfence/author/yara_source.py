@@ -1,7 +1,7 @@
 """Reading YARA source on the author's side: what each rule declares, with its text, so that it can move between packs.
 
 plyara reads the syntax; the engine has the last word when packs are compiled.  A rule's text is put together from the
-parts that plyara keeps verbatim (patterns, condition) and from its metadata, so several rules on one line are no trouble.
+parts that plyara keeps verbatim (patterns, condition) and from its metadata: several rules on one line are no trouble.
 """
 
 from collections.abc import Iterable, Iterator

@@ -22,7 +22,7 @@ def command(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Build a release from a directory of rules: the same bytes each time, compiled and self-tested before it is written.
+    """Build a release from a directory of rules: the same bytes each time, compiled and self-tested before.
 
     Example: ringfence content build content/starter -o starter.release
     """
