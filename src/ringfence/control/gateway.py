@@ -148,6 +148,10 @@ class Gateway:
 
     async def _records(self, scope: Scope, receive: Receive) -> _Answer:
         """Take a batch of records."""
+        if Headers(scope=scope).get("content-type") != uplink.RECORDS_CONTENT_TYPE:
+            raise _Refused(
+                problem(415, "media-type", "records come in lines of JSON", f"send {uplink.RECORDS_CONTENT_TYPE}")
+            )
         host = await self._known_host(scope)
         if host.host_id in self._hosts_in_hand or len(self._hosts_in_hand) >= INGESTS_AT_ONCE_MAX:
             raise _busy()
