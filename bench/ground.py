@@ -1,0 +1,81 @@
+"""The ground: a file system of the bench's own, made for each run of a subject and taken away after it.
+
+Protection is only ever switched on for this mount, so that a subject that hangs can hang nothing else.  Unmounting is
+lazy and always happens.  The bench itself touches the mount only while nothing protects it; meanwhile everything goes
+through children that can be given up.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Final, Self
+
+COMMAND_SECONDS_MAX: Final = 60
+IMAGE_BYTES: Final = 3 << 30
+"""Size of the sparse image; a run writes about a quarter of it."""
+
+MEMORY_SPARE_BYTES: Final = 3 << 30
+MAKERS: Final = {
+    "ext4": ("mkfs.ext4", "-q", "-F", "-m0", "-Elazy_itable_init=0,lazy_journal_init=0,nodiscard"),
+    "xfs": ("mkfs.xfs", "-q", "-f"),
+    "tmpfs": (),
+}
+
+
+def make_home() -> Path:
+    """A new directory for the bench's own things: in memory if there is plenty of it, else on disk.  World-readable,
+    because ClamAV's daemon drops root before it reads its settings' directory.
+    """
+    memory = Path("/dev/shm")  # noqa: S108 - a directory of our own is made in it
+    room = os.statvfs(memory) if memory.is_dir() else None
+    plenty = room is not None and room.f_bavail * room.f_frsize > IMAGE_BYTES + MEMORY_SPARE_BYTES
+    home = Path(tempfile.mkdtemp(prefix="ringfence-bench-", dir=memory if plenty else None))
+    home.chmod(0o755)
+    return home
+
+
+class Ground:
+    """One fresh file system, mounted below `home` between `__enter__` and `__exit__`."""
+
+    def __init__(self, home: Path, kind: str) -> None:
+        self.image = home / "ground.image"
+        self.path = home / "ground"
+        self.kind = kind
+
+    def __enter__(self) -> Self:
+        self.path.mkdir(exist_ok=True)
+        if self.kind == "tmpfs":
+            _run("mount", "-t", "tmpfs", "-o", f"size={IMAGE_BYTES}", "ringfence-bench", str(self.path))
+        else:
+            with self.image.open("wb") as image:
+                image.truncate(IMAGE_BYTES)
+            _run(*MAKERS[self.kind], str(self.image))
+            _run("mount", "-o", "loop", str(self.image), str(self.path))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Unmount, lazily where it is busy, and remove the image.  May be called twice."""
+        if self.path.is_mount():
+            tried = subprocess.run(["umount", str(self.path)], check=False, timeout=COMMAND_SECONDS_MAX)
+            if tried.returncode:
+                _run("umount", "-l", str(self.path))
+        self.image.unlink(missing_ok=True)
+
+    def settle(self) -> None:
+        """Write out what is dirty, so that no run pays for another's writes."""
+        _run("sync", "-f", str(self.path))
+
+
+def remove_home(home: Path) -> None:
+    """Remove the bench's directory with everything in it."""
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _run(*words: str) -> None:
+    """Run a system command, bounded."""
+    subprocess.run(words, check=True, timeout=COMMAND_SECONDS_MAX)
