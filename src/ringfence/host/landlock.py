@@ -42,6 +42,9 @@ class Access:
     readable: tuple[str, ...] = ()
     writable: tuple[str, ...] = ()
     connect: bool = False
+    files_of_events: bool = False
+    """Reading files is left open, because the kernel opens the file of a fanotify event in the name of the thread that
+    reads the event; the seccomp filter of such a thread must forbid every way to open a file by name."""
 
 
 def abi() -> int:
@@ -59,6 +62,8 @@ def restrict(access: Access) -> int:
             "boot with `lsm=landlock,…` in the kernel's command line, or use Linux 5.13 or later",
         )
     files = FILE_RIGHTS.get(version, FILE_RIGHTS_NEWEST)
+    if access.files_of_events:
+        files &= ~READ_FILE
     net = NET_RIGHTS & ~(CONNECT_TCP if access.connect else 0)
     size = 24 if version >= ABI_SCOPE else 16 if version >= ABI_NET else 8
     attributes = struct.pack("QQQ", files, net, SCOPE_RIGHTS)[:size]

@@ -41,16 +41,27 @@ _INTERPRETER: Final = frozenset(
 
 _MESSAGES: Final = frozenset("recvfrom recvmsg sendmsg sendto getsockopt setsockopt".split())
 
+_ANSWERING: Final = _INTERPRETER | _MESSAGES | frozenset(
+    "dup fanotify_mark fcntl ioctl readlink readlinkat sched_setaffinity pread64".split()
+)
+
+GATE_THREAD: Final = Profile(
+    name="answering thread",
+    uid=UID_GATE,
+    # inode marks need read permission on the file, leases on other people's files need CAP_LEASE, and the main
+    # thread reads /proc/PID/exe for the lineage of an alert; ptrace(2) and process_vm_*(2) stay forbidden by the filter
+    capabilities=frozenset({CAP_DAC_READ_SEARCH, CAP_LEASE, CAP_SYS_PTRACE}),
+    syscalls=_ANSWERING,
+    access=Access(files_of_events=True),
+    descriptors_max=limits.GATE_DESCRIPTORS_MAX,
+)
+"""The threads that read events: the kernel opens files in their name, they themselves cannot open any."""
+
 GATE: Final = Profile(
     name=Role.GATE,
     uid=UID_GATE,
-    # inode marks need read permission on the file, leases on other people's files need CAP_LEASE, and the lineage of
-    # an alert reads /proc/PID/exe; ptrace(2) and process_vm_*(2) themselves stay forbidden by the filter
-    capabilities=frozenset({CAP_DAC_READ_SEARCH, CAP_LEASE, CAP_SYS_PTRACE}),
-    syscalls=_INTERPRETER
-    | _MESSAGES
-    | frozenset("clone dup fanotify_mark fcntl ioctl open openat readlink readlinkat sched_setaffinity".split())
-    | frozenset("socketpair pread64 eventfd2 epoll_ctl epoll_create1 set_tid_address".split()),
+    capabilities=GATE_THREAD.capabilities,
+    syscalls=_ANSWERING | frozenset({"clone", "openat", "socketpair"}),
     access=Access(readable=("/proc",)),
     descriptors_max=limits.GATE_DESCRIPTORS_MAX,
 )

@@ -59,14 +59,25 @@ class Profile:
 def enter(profile: Profile) -> None:
     """Drop to `profile` and prove it.  Raises OSError or KernelLacks when a step fails, InternalError when a forbidden
     act still works.  The caller exits in either case: half a sandbox is none."""
+    drop(profile)
+    lock(profile, all_threads=True)
+
+
+def drop(profile: Profile) -> None:
+    """The part that holds for the whole process and for every thread started afterwards."""
     die_with_parent()
     _limit(profile)
     _become(profile)
     die_with_parent()
     prctl(PR_SET_DUMPABLE, 0)
     prctl(PR_SET_NO_NEW_PRIVS, 1)
+
+
+def lock(profile: Profile, *, all_threads: bool) -> None:
+    """The part that a thread may have of its own, and the proof.  `all_threads`: the filter holds for those that
+    exist already, too (Landlock never does)."""
     landlock.restrict(profile.access)
-    seccomp.install(profile.syscalls, may_fork=profile.may_fork)
+    seccomp.install(profile.syscalls, may_fork=profile.may_fork, all_threads=all_threads)
     prove(profile)
 
 

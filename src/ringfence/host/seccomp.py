@@ -14,6 +14,9 @@ from typing import Final
 from ringfence.host.kernel import syscall
 from ringfence.host.syscalls import AUDIT_ARCHITECTURE, numbers
 
+MACHINE: Final = os.uname().machine
+"""Read now: a process that is already sandboxed cannot ask."""
+
 KILL_PROCESS: Final = 0x80000000
 ERRNO: Final = 0x00050000
 ALLOW: Final = 0x7FFF0000
@@ -69,16 +72,15 @@ def program(names: frozenset[str], *, may_fork: bool, machine: str) -> bytes:
     return b"".join(code)
 
 
-def install(names: frozenset[str], *, may_fork: bool) -> None:
-    """Install the filter on every thread of this process.  It cannot be taken back.  Raises OSError."""
-    machine = os.uname().machine
-    code = program(names, may_fork=may_fork, machine=machine)
+def install(names: frozenset[str], *, may_fork: bool, all_threads: bool) -> None:
+    """Install the filter on this thread, or on all of this process.  It cannot be taken back.  Raises OSError."""
+    code = program(names, may_fork=may_fork, machine=MACHINE)
     buffer = ctypes.create_string_buffer(code, len(code))
     head = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(code) // 8, ctypes.addressof(buffer)), 16)
-    number = numbers(frozenset({"seccomp"}), machine)[0]
+    number = numbers(frozenset({"seccomp"}), MACHINE)[0]
     syscall(
         number,
         ctypes.c_ulong(SECCOMP_SET_MODE_FILTER),
-        ctypes.c_ulong(SECCOMP_FILTER_FLAG_TSYNC),
+        ctypes.c_ulong(SECCOMP_FILTER_FLAG_TSYNC if all_threads else 0),
         ctypes.c_void_p(ctypes.addressof(head)),
     )

@@ -709,3 +709,27 @@ UPLINK_TIMEOUT_S: Final = 15
 
 ARCHIVE_GAPS_MAX: Final = 16
 """Places in one archive that a report names as not looked into; all of them count, these are shown."""
+
+# --- scanning on demand -----------------------------------------------------------------------------------------
+
+DEMAND_DEADLINE_MS: Final = 120_000
+"""Longest time for one file on demand, before its worker is killed: a large archive takes some ten seconds."""
+
+DEMAND_DEADLINE_MS_PER_MIB: Final = 250
+"""What each MiB of a file adds to `DEMAND_DEADLINE_MS`: 4 MiB/s, a slow disk."""
+
+DEMAND_PENDING_MAX: Final = 2
+"""Files that one worker holds: the next one waits in its socket, so that it never waits for the command."""
+
+DEMAND_START_MS: Final = 120_000
+"""Longest time in which a worker loads its release: 16,000 rules on a busy machine."""
+
+DEMAND_WORKERS_MAX: Final = 64
+"""Workers of one command; each holds its own copy of the compiled rules."""
+
+DEMAND_TEXT_BYTES_MAX: Final = 240
+"""Longest text of a rule in a result: sixteen rules with seven texts each fit into one frame."""
+
+UPLINK_REFUSALS_MAX: Final = 8
+"""How often one record may be refused as malformed, with growing waits, before it becomes a gap: a server that refuses
+everything for an hour costs one or two records, a record that no server takes does not stop the rest."""

@@ -5,7 +5,7 @@ that sender and receiver kills the sender.  `docs/messages.md` is generated from
 """
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 
@@ -56,8 +56,11 @@ SCAN_BODY: Final = struct.Struct(">QQB7x")
 VERDICT_BODY: Final = struct.Struct(">QBBBxI32s")
 """job, outcome, unknown reason, flags, rule index, SHA-256."""
 
-SPAWN_BODY: Final = struct.Struct(">IiB3x")
-"""slot, processor (-1: any), idle."""
+SPAWN_BODY: Final = struct.Struct(">IiB3xQ")
+"""slot, processor (-1: any), idle, gate id."""
+
+NO_RULE: Final = 0xFFFF_FFFF
+"""Rule index of a verdict that no rule caused."""
 
 SPAWNED_BODY: Final = struct.Struct(">Ii")
 """slot, pid."""
@@ -95,32 +98,41 @@ FLAG_KNOWN: Final = 16
 PURPOSE_SYNCHRONOUS: Final = 1
 PURPOSE_AHEAD: Final = 2
 
-GATE_COUNTERS: Final = (
-    "questions",
-    "questions_exec",
-    "cache_hits",
-    "scans",
-    "scans_known_hash",
-    "denied",
-    "allowed_unknown",
-    "deadline_passed",
-    "queue_full",
-    "scanner_restarts",
-    "ignore_marks",
-    "hot_marks",
-    "stale_looks",
-    "empty_files",
-    "not_regular",
-    "own_questions",
-    "closed_after_write",
-    "ahead_scans",
-    "ahead_dropped",
-    "ahead_queued",
-    "spared_vital",
-    "pairs_quarantined",
-    "sightings_dropped",
-    "overflows",
-)
+@dataclass(slots=True)
+class GateCounters:
+    """What a gate counts.  The order of the fields is the order in a COUNTS frame; `docs/metrics.md` explains each."""
+
+    questions: int = 0
+    questions_exec: int = 0
+    cache_hits: int = 0
+    scans: int = 0
+    scans_known_hash: int = 0
+    denied: int = 0
+    allowed_unknown: int = 0
+    deadline_passed: int = 0
+    queue_full: int = 0
+    scanner_restarts: int = 0
+    ignore_marks: int = 0
+    hot_marks: int = 0
+    stale_looks: int = 0
+    empty_files: int = 0
+    not_regular: int = 0
+    own_questions: int = 0
+    closed_after_write: int = 0
+    ahead_scans: int = 0
+    ahead_dropped: int = 0
+    ahead_queued: int = 0
+    spared_vital: int = 0
+    pairs_quarantined: int = 0
+    sightings_dropped: int = 0
+    overflows: int = 0
+
+    def values(self) -> tuple[int, ...]:
+        """In the order of the frame."""
+        return tuple(int(getattr(self, name)) for name in GATE_COUNTERS)
+
+
+GATE_COUNTERS: Final = tuple(one.name for one in fields(GateCounters))
 """Names of the counters in a COUNTS frame, in order."""
 
 MESSAGES: Final = (
@@ -156,4 +168,9 @@ MESSAGES: Final = (
     Message(MODE, "mode", "operator", "warden", MODE_BODY.format, 0, "Observe or enforce."),
     Message(MODE_ANSWER, "mode_answer", "warden", "operator", "variable", 0, "Done, or why not."),
     Message(STOP, "stop", "operator", "warden", "", 0, "End the sensor with the host unblocked."),
+    Message(70, "demand_start", "scan command", "scan worker", "", 1, "Load the release in this file (wire/demand.py)."),
+    Message(71, "demand_ready", "scan worker", "scan command", "variable", 0, "Loaded and sandboxed."),
+    Message(72, "demand_scan", "scan command", "scan worker", ">QQ", 1, "Scan the file behind the descriptor in full."),
+    Message(73, "demand_result", "scan worker", "scan command", "variable", 0, "What was found in it, with the rules' texts."),
+    Message(74, "demand_failed", "scan worker", "scan command", "variable", 0, "Cannot start: code, text and way out."),
 )

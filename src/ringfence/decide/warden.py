@@ -1,0 +1,492 @@
+"""Who runs: the machine of the warden.  step(state, event, now) -> (state, commands), no I/O.
+
+Rules:
+
+1. Order at the start: zygote and watchdog and courier; a gate is started only when a zygote is ready (it needs scanners);
+   the first gate that is ready is armed; then a second one is started as the standby.
+2. A process that dies is started again after a pause that doubles from `RESTART_BACKOFF_MS` to
+   `RESTART_BACKOFF_MS_MAX`; one that lived `RESTART_CALM_MS` starts with the first pause again.
+3. When the armed gate dies, the standby arms itself (it watches the same pidfd) and is told so as well; a new standby
+   follows.  Armed gates that die `GATE_DEATHS_MAX` times within `GATE_DEATHS_WINDOW_MS` set the host to observe: it may
+   be the sensor itself that hurts it.
+4. The watchdog's own beat is watched here; stale, it is killed and rule 2 applies.
+5. A process that does not become ready within `PROCESS_READY_MS` is killed.
+6. Another release: a new zygote is started beside the old one; when it is ready, the gates take their scanners from it
+   and the old one ends.  If it fails, the old one goes on and the release is refused, with the zygote's own words.
+7. Stop: standby first, then the armed gate (which removes its marks), then all the others.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum, unique
+
+from ringfence.model import limits
+from ringfence.model.verdict import Mode
+
+
+@unique
+class Kind(StrEnum):
+    """What the warden starts.  Scanners are the zygote's."""
+
+    ZYGOTE = "zygote"
+    WATCHDOG = "watchdog"
+    COURIER = "courier"
+    GATE = "gate"
+
+
+@unique
+class Stage(StrEnum):
+    """How far a process is."""
+
+    STARTING = "starting"
+    READY = "ready"
+    ARMING = "arming"
+    ARMED = "armed"
+    DRAINING = "draining"
+    """A zygote whose release is no longer active; its scanners finish what they have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process that runs.  `serial` names it for ever; pids are reused."""
+
+    serial: int
+    kind: Kind
+    stage: Stage
+    started_ms: int
+    release: int
+    """Which release a zygote holds, counted from 1; 0 for the others."""
+
+
+# --- events -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """The warden starts with release number 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class BecameReady:
+    """A process has proven its sandbox and is ready (a gate: as a standby)."""
+
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
+class BecameArmed:
+    """A gate answers the kernel."""
+
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """A process is gone."""
+
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
+class BeatStale:
+    """A supervised process makes no progress."""
+
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewRelease:
+    """The operator wants another release."""
+
+    release: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModeWanted:
+    """The operator wants another mode."""
+
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseConvicted:
+    """The gate's breaker has tripped for the whole release."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopWanted:
+    """The operator wants the sensor to end."""
+
+
+Event = (
+    Begin
+    | BecameReady
+    | BecameArmed
+    | Died
+    | BeatStale
+    | NewRelease
+    | ModeWanted
+    | ReleaseConvicted
+    | Tick
+    | StopWanted
+)
+
+# --- commands ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start a process."""
+
+    serial: int
+    kind: Kind
+    release: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """SIGKILL it; `Died` follows."""
+
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """Tell a gate to answer the kernel."""
+
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """Tell a gate to remove its marks and end."""
+
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Let a gate take its scanners from a zygote."""
+
+    gate: int
+    zygote: int
+
+
+@dataclass(frozen=True, slots=True)
+class WatchGate:
+    """Let the watcher (watchdog or standby gate) watch a gate's pidfd and beat."""
+
+    watcher: int
+    gate: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetMode:
+    """Tell a gate its mode."""
+
+    gate: int
+    mode: Mode
+
+
+@unique
+class NoteKind(StrEnum):
+    """What the operator and the control plane hear of."""
+
+    PROTECTED = "protected"
+    GATE_REPLACED = "gate_replaced"
+    PROCESS_DIED = "process_died"
+    DEGRADED = "degraded"
+    RELEASE_ACTIVATED = "release_activated"
+    RELEASE_REFUSED = "release_refused"
+    RELEASE_CONVICTED = "release_convicted"
+    MODE_CHANGED = "mode_changed"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something to report: `kind`, the process concerned (0: none) and a number that goes with it."""
+
+    kind: NoteKind
+    serial: int = 0
+    number: int = 0
+
+
+Command = Start | Kill | Arm | Retire | Connect | WatchGate | SetMode | Note
+
+# --- state ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A process of this kind is started again at `due_ms`."""
+
+    kind: Kind
+    due_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class WardenState:
+    """All that the warden knows.  Times are monotonic milliseconds."""
+
+    mode: Mode
+    next_serial: int = 1
+    release: int = 1
+    candidate: int = 0
+    """Release that is being tried beside the active one; 0: none."""
+
+    processes: tuple[Process, ...] = ()
+    pauses: tuple[Pause, ...] = ()
+    backoff_ms: tuple[tuple[Kind, int], ...] = ()
+    gate_deaths_ms: tuple[int, ...] = ()
+    restarts: tuple[tuple[Kind, int], ...] = ()
+    stopping: bool = False
+    stopping_ms: int = 0
+    announced: bool = False
+
+    def find(self, serial: int) -> Process | None:
+        """The process with this serial, or None."""
+        return next((one for one in self.processes if one.serial == serial), None)
+
+    def of(self, kind: Kind) -> tuple[Process, ...]:
+        """Every process of a kind."""
+        return tuple(one for one in self.processes if one.kind is kind)
+
+    @property
+    def active_gate(self) -> Process | None:
+        """The gate that answers the kernel, or is about to."""
+        return next((one for one in self.of(Kind.GATE) if one.stage in (Stage.ARMING, Stage.ARMED)), None)
+
+    @property
+    def ready_zygote(self) -> Process | None:
+        """The zygote of the active release, if it is ready."""
+        zygotes = self.of(Kind.ZYGOTE)
+        return next((one for one in zygotes if one.stage is Stage.READY and one.release == self.release), None)
+
+    def restarts_of(self, kind: Kind) -> int:
+        """How often a process of this kind was started again."""
+        return dict(self.restarts).get(kind, 0)
+
+
+@dataclass(slots=True)
+class _Turn:
+    """One step in progress."""
+
+    state: WardenState
+    now_ms: int
+    commands: list[Command] = field(default_factory=list)
+
+    def put(self, process: Process) -> None:
+        others = tuple(one for one in self.state.processes if one.serial != process.serial)
+        self.state = replace(self.state, processes=(*others, process))
+
+    def start(self, kind: Kind, release: int = 0) -> None:
+        serial = self.state.next_serial
+        self.state = replace(self.state, next_serial=serial + 1)
+        self.put(Process(serial, kind, Stage.STARTING, self.now_ms, release))
+        self.commands.append(Start(serial, kind, release))
+
+    def note(self, kind: NoteKind, serial: int = 0, number: int = 0) -> None:
+        self.commands.append(Note(kind, serial, number))
+
+
+def step(state: WardenState, event: Event, now_ms: int) -> tuple[WardenState, tuple[Command, ...]]:
+    """One event: the new state and what to do, in order."""
+    turn = _Turn(state, now_ms)
+    _HANDLERS[type(event)](turn, event)
+    _settle(turn)
+    return turn.state, tuple(turn.commands)
+
+
+def _begin(turn: _Turn, event: Begin) -> None:
+    del event
+    turn.start(Kind.ZYGOTE, turn.state.release)
+    turn.start(Kind.WATCHDOG)
+    turn.start(Kind.COURIER)
+
+
+def _ready(turn: _Turn, event: BecameReady) -> None:
+    process = turn.state.find(event.serial)
+    if process is None or process.stage is not Stage.STARTING:
+        return
+    turn.put(replace(process, stage=Stage.READY))
+    if process.kind is Kind.ZYGOTE and process.release == turn.state.candidate:
+        old = turn.state.release
+        turn.state = replace(turn.state, release=process.release, candidate=0)
+        for gate in turn.state.of(Kind.GATE):
+            turn.commands.append(Connect(gate.serial, process.serial))
+        for zygote in turn.state.of(Kind.ZYGOTE):
+            if zygote.release == old:
+                turn.put(replace(zygote, stage=Stage.DRAINING, started_ms=turn.now_ms))
+        turn.note(NoteKind.RELEASE_ACTIVATED, process.serial, process.release)
+    elif process.kind is Kind.ZYGOTE:
+        for gate in turn.state.of(Kind.GATE):
+            turn.commands.append(Connect(gate.serial, process.serial))
+    active = turn.state.active_gate
+    if active is not None and active.stage is Stage.ARMED and process.kind in (Kind.WATCHDOG, Kind.GATE) and process.serial != active.serial:
+        turn.commands.append(WatchGate(process.serial, active.serial))
+
+
+def _armed(turn: _Turn, event: BecameArmed) -> None:
+    process = turn.state.find(event.serial)
+    if process is None or process.kind is not Kind.GATE:
+        return
+    turn.put(replace(process, stage=Stage.ARMED))
+    for watcher in turn.state.processes:
+        watches = watcher.kind is Kind.WATCHDOG or (watcher.kind is Kind.GATE and watcher.serial != event.serial)
+        if watches and watcher.stage is Stage.READY:
+            turn.commands.append(WatchGate(watcher.serial, event.serial))
+    if turn.state.announced:
+        turn.note(NoteKind.GATE_REPLACED, event.serial)
+    else:
+        turn.state = replace(turn.state, announced=True)
+        turn.note(NoteKind.PROTECTED, event.serial)
+
+
+def _died(turn: _Turn, event: Died) -> None:
+    process = turn.state.find(event.serial)
+    if process is None:
+        return
+    turn.state = replace(
+        turn.state, processes=tuple(one for one in turn.state.processes if one.serial != event.serial)
+    )
+    if turn.state.stopping:
+        return
+    if process.kind is Kind.ZYGOTE and process.release != turn.state.release:
+        if process.release == turn.state.candidate:
+            turn.state = replace(turn.state, candidate=0)
+            turn.note(NoteKind.RELEASE_REFUSED, process.serial, process.release)
+        return
+    turn.note(NoteKind.PROCESS_DIED, process.serial)
+    if process.kind is Kind.GATE and process.stage is Stage.ARMED:
+        _count_gate_death(turn)
+    _pause(turn, process)
+
+
+def _count_gate_death(turn: _Turn) -> None:
+    recent = tuple(at for at in turn.state.gate_deaths_ms if turn.now_ms - at < limits.GATE_DEATHS_WINDOW_MS)
+    turn.state = replace(turn.state, gate_deaths_ms=(*recent, turn.now_ms)[-limits.GATE_DEATHS_MAX :])
+    if len(turn.state.gate_deaths_ms) >= limits.GATE_DEATHS_MAX and turn.state.mode is not Mode.OBSERVE:
+        turn.note(NoteKind.DEGRADED)
+        _mode(turn, ModeWanted(Mode.OBSERVE))
+
+
+def _pause(turn: _Turn, process: Process) -> None:
+    """Plan the restart of a process that died."""
+    waits = dict(turn.state.backoff_ms)
+    calm = turn.now_ms - process.started_ms >= limits.RESTART_CALM_MS
+    wait = limits.RESTART_BACKOFF_MS if calm else waits.get(process.kind, limits.RESTART_BACKOFF_MS)
+    waits[process.kind] = min(wait * 2, limits.RESTART_BACKOFF_MS_MAX)
+    counts = dict(turn.state.restarts)
+    counts[process.kind] = counts.get(process.kind, 0) + 1
+    turn.state = replace(
+        turn.state,
+        backoff_ms=tuple(waits.items()),
+        restarts=tuple(counts.items()),
+        # a gate's pause only holds its place: rule 1 starts the next one when the pause is over
+        pauses=(*turn.state.pauses, Pause(process.kind, turn.now_ms + wait)),
+    )
+
+
+def _stale(turn: _Turn, event: BeatStale) -> None:
+    if turn.state.find(event.serial) is not None:
+        turn.commands.append(Kill(event.serial))
+
+
+def _release(turn: _Turn, event: NewRelease) -> None:
+    for zygote in turn.state.of(Kind.ZYGOTE):
+        if turn.state.candidate and zygote.release == turn.state.candidate:
+            turn.commands.append(Kill(zygote.serial))
+    turn.state = replace(turn.state, candidate=event.release)
+    turn.start(Kind.ZYGOTE, event.release)
+
+
+def _mode(turn: _Turn, event: ModeWanted) -> None:
+    turn.state = replace(turn.state, mode=event.mode)
+    for gate in turn.state.of(Kind.GATE):
+        turn.commands.append(SetMode(gate.serial, event.mode))
+    turn.note(NoteKind.MODE_CHANGED, number=int(event.mode))
+
+
+def _convicted(turn: _Turn, event: ReleaseConvicted) -> None:
+    """The gate has already stopped blocking; the host's mode stays what the operator said."""
+    del event
+    turn.note(NoteKind.RELEASE_CONVICTED, number=turn.state.release)
+
+
+def _tick(turn: _Turn, event: Tick) -> None:
+    del event
+    due = tuple(one for one in turn.state.pauses if one.due_ms <= turn.now_ms)
+    if due and not turn.state.stopping:
+        turn.state = replace(turn.state, pauses=tuple(one for one in turn.state.pauses if one not in due))
+        for one in due:
+            if one.kind is not Kind.GATE:
+                turn.start(one.kind, turn.state.release if one.kind is Kind.ZYGOTE else 0)
+    for process in turn.state.processes:
+        if turn.now_ms - process.started_ms >= _PATIENCE_MS.get(process.stage, turn.now_ms + 1):
+            turn.commands.append(Kill(process.serial))
+    if turn.state.stopping and turn.now_ms - turn.state.stopping_ms >= limits.PROCESS_RETIRE_MS:
+        turn.commands.extend(Kill(gate.serial) for gate in turn.state.of(Kind.GATE))
+
+
+def _stop(turn: _Turn, event: StopWanted) -> None:
+    del event
+    if turn.state.stopping:
+        return
+    turn.state = replace(turn.state, stopping=True, stopping_ms=turn.now_ms, pauses=())
+    active = turn.state.active_gate
+    for gate in turn.state.of(Kind.GATE):
+        if active is None or gate.serial != active.serial:
+            turn.commands.append(Kill(gate.serial))
+    if active is not None:
+        turn.commands.append(Retire(active.serial))
+    turn.note(NoteKind.STOPPED)
+
+
+_HANDLERS: dict[type, Callable[..., None]] = {
+    Begin: _begin,
+    BecameReady: _ready,
+    BecameArmed: _armed,
+    Died: _died,
+    BeatStale: _stale,
+    NewRelease: _release,
+    ModeWanted: _mode,
+    ReleaseConvicted: _convicted,
+    Tick: _tick,
+    StopWanted: _stop,
+}
+
+_PATIENCE_MS = {
+    Stage.STARTING: limits.PROCESS_READY_MS,
+    Stage.ARMING: limits.PROCESS_READY_MS,
+    Stage.DRAINING: limits.PROCESS_RETIRE_MS,
+}
+"""How long a process may stay in a stage before it is killed."""
+
+GATES_WANTED = 2
+"""One that answers and one that stands by."""
+
+
+def _settle(turn: _Turn) -> None:
+    """Rule 1, after every event: arm a gate if none answers, and see that there are two."""
+    state = turn.state
+    if state.stopping:
+        if not state.of(Kind.GATE):
+            turn.commands.extend(Kill(one.serial) for one in state.processes)
+        return
+    if state.active_gate is None:
+        ready = [one for one in state.of(Kind.GATE) if one.stage is Stage.READY]
+        if ready:
+            turn.put(replace(ready[0], stage=Stage.ARMING, started_ms=turn.now_ms))
+            turn.commands.append(Arm(ready[0].serial))
+    zygote = turn.state.ready_zygote
+    waiting = sum(one.kind is Kind.GATE for one in turn.state.pauses)
+    starting = any(one.stage is Stage.STARTING for one in turn.state.of(Kind.GATE))
+    if zygote is not None and not starting and len(turn.state.of(Kind.GATE)) + waiting < GATES_WANTED:
+        turn.start(Kind.GATE)
+        turn.commands.append(Connect(turn.state.next_serial - 1, zygote.serial))

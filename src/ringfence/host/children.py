@@ -1,0 +1,241 @@
+"""Starting the sensor's processes and connecting them: the hands of `decide/warden.py`.
+
+Every child is a fork and exec of the interpreter with one module, isolated (`-I`), no terminal, no environment, and
+exactly the descriptors named on its command line.
+"""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass, field
+
+from ringfence.decide.warden import Kind
+from ringfence.host import heartbeat, known_table
+from ringfence.host.channel import Channel, ChannelClosed
+from ringfence.host.heartbeat import Beat
+from ringfence.host.marks import Place
+from ringfence.model.verdict import Mode
+from ringfence.wire import catalogue
+from ringfence.wire.detections import GATE_SOCKET, RULE_TABLE
+from ringfence.wire.sensor_reports import GateSocket, RuleTableNotice, encode_gate_socket, encode_rule_table_notice
+
+MODULES = {
+    Kind.ZYGOTE: "ringfence.programs.zygote",
+    Kind.WATCHDOG: "ringfence.programs.watchdog",
+    Kind.COURIER: "ringfence.programs.courier",
+    Kind.GATE: "ringfence.programs.gate",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One release given to this warden, counted from 1."""
+
+    number: int
+    descriptor: int
+    """A sealed memory file with its bytes."""
+
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What does not change while the warden lives."""
+
+    places: tuple[Place, ...]
+    strict: bool
+    fail_closed: tuple[str, ...]
+    spool: str
+    identity: str
+
+
+@dataclass(slots=True)
+class Child:
+    """One process that was started."""
+
+    serial: int
+    kind: Kind
+    process: "subprocess.Popen[bytes]"
+    channel: Channel
+    pidfd: int
+    beat_descriptor: int = -1
+    beat: Beat | None = None
+    gate_id: int = 0
+    courier_end: socket.socket | None = None
+    """The courier's end of a gate's sighting channel, kept so that another courier can go on with it."""
+
+    known: tuple[int, int] = (-1, -1)
+    """A zygote's table of known hashes: writable and read-only descriptor."""
+
+    rules_descriptor: int = -1
+    counters: tuple[int, ...] = ()
+    failure: str = ""
+
+    @property
+    def pid(self) -> int:
+        """Its pid."""
+        return self.process.pid
+
+
+@dataclass(slots=True)
+class Children:
+    """All children by serial."""
+
+    setting: Setting
+    contents: dict[int, Content]
+    by_serial: dict[int, Child] = field(default_factory=dict)
+    findings: tuple[socket.socket, socket.socket] = field(
+        default_factory=lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    )
+    """Scanners' end and courier's end.  The warden keeps both: a courier that dies leaves its queue to the next."""
+
+    active_release: int = 0
+
+    def of(self, kind: Kind) -> list[Child]:
+        """Every living child of a kind."""
+        return [one for one in self.by_serial.values() if one.kind is kind]
+
+    def start(self, serial: int, kind: Kind, release: int, mode: Mode) -> Child:
+        """Start a process."""
+        ours, theirs = Channel.pair()
+        arguments = ["--warden-fd", str(theirs.fileno())]
+        passed = [theirs.fileno()]
+        extra: dict[str, object] = {}
+        closing: list[int] = []
+        more: list[str] = []
+        inherits: list[int] = []
+        if kind in (Kind.GATE, Kind.WATCHDOG):
+            beat = heartbeat.create()
+            extra |= {"beat_descriptor": beat, "beat": Beat(beat)}
+            arguments += ["--beat-fd", str(beat)]
+            passed.append(beat)
+        match kind:
+            case Kind.GATE:
+                more, inherits, extra_gate = self._gate_arguments(mode)
+                extra |= extra_gate
+                closing = inherits
+            case Kind.ZYGOTE:
+                more, inherits, extra_zygote = self._zygote_arguments(release)
+                extra |= extra_zygote
+            case Kind.COURIER:
+                more, inherits = self._courier_arguments()
+            case Kind.WATCHDOG:
+                pass
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-I", "-m", MODULES[kind], *arguments, *more],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[*passed, *inherits],
+            env={},
+        )
+        theirs.close()
+        for descriptor in closing:
+            os.close(descriptor)
+        child = Child(serial, kind, process, ours, os.pidfd_open(process.pid), **extra)  # type: ignore[arg-type]
+        self.by_serial[serial] = child
+        self._introduce(child)
+        return child
+
+    def _gate_arguments(self, mode: Mode) -> tuple[list[str], list[int], dict[str, object]]:
+        gate_end, courier_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        gate_id = secrets.randbits(63) | 1
+        words = ["--courier-fd", str(gate_end.fileno()), "--gate-id", str(gate_id), "--mode", str(int(mode))]
+        words += ["--strict", str(int(self.setting.strict))]
+        for place in self.setting.places:
+            words += ["--place", place.spelled()]
+        for path in self.setting.fail_closed:
+            words += ["--fail-closed", path]
+        return words, [gate_end.detach()], {"gate_id": gate_id, "courier_end": courier_end}
+
+    def _zygote_arguments(self, release: int) -> tuple[list[str], list[int], dict[str, object]]:
+        content = self.contents[release]
+        known = known_table.create()
+        words = ["--content-fd", str(content.descriptor), "--sha256", content.sha256]
+        words += ["--known-fd", str(known[1]), "--release-index", str(release)]
+        return words, [content.descriptor, known[1]], {"known": known}
+
+    def _courier_arguments(self) -> tuple[list[str], list[int]]:
+        findings = self.findings[1].fileno()
+        words = ["--findings-fd", str(findings), "--spool", self.setting.spool, "--identity", self.setting.identity]
+        return words, [findings]
+
+    def _introduce(self, child: Child) -> None:
+        """Tell a new process about those that it works with, and those about it."""
+        if child.kind is Kind.COURIER:
+            for gate in self.of(Kind.GATE):
+                self._give_gate(child, gate)
+            for zygote in self.of(Kind.ZYGOTE):
+                self.give_rules(zygote, [child])
+        elif child.kind is Kind.GATE:
+            for courier in self.of(Kind.COURIER):
+                self._give_gate(courier, child)
+        elif child.kind is Kind.ZYGOTE:
+            self._send(child, catalogue.USE_FINDINGS, b"", (self.findings[0].fileno(),))
+
+    def _give_gate(self, courier: Child, gate: Child) -> None:
+        if gate.courier_end is not None:
+            body = encode_gate_socket(GateSocket(gate.gate_id))
+            self._send(courier, GATE_SOCKET, body, (gate.courier_end.fileno(),))
+
+    def give_rules(self, zygote: Child, couriers: list[Child] | None = None) -> None:
+        """Give the rule table of a zygote's release to the courier."""
+        if zygote.rules_descriptor < 0:
+            return
+        number = self.release_of(zygote)
+        for courier in self.of(Kind.COURIER) if couriers is None else couriers:
+            body = encode_rule_table_notice(RuleTableNotice(number))
+            self._send(courier, RULE_TABLE, body, (zygote.rules_descriptor,))
+
+    def release_of(self, zygote: Child) -> int:
+        """The number of a zygote's release."""
+        words = list(map(str, zygote.process.args))  # type: ignore[arg-type]
+        return int(words[words.index("--release-index") + 1])
+
+    def connect(self, gate: Child, zygote: Child) -> None:
+        """Let a gate take its scanners from a zygote."""
+        gate_end, zygote_end = Channel.pair()
+        number = self.release_of(zygote)
+        body = catalogue.READY_BODY.pack(0, bytes.fromhex(self.contents[number].sha256), number)
+        self._send(zygote, catalogue.ADOPT_GATE, b"", (zygote_end.fileno(),))
+        self._send(gate, catalogue.USE_ZYGOTE, body, (gate_end.fileno(), zygote.known[0]))
+        gate_end.close()
+        zygote_end.close()
+
+    def watch(self, watcher: Child, gate: Child) -> None:
+        """Let a watcher see a gate's life and beat."""
+        self._send(watcher, catalogue.WATCH, b"", (gate.pidfd, gate.beat_descriptor))
+
+    def tell(self, child: Child, frame_type: int, body: bytes = b"") -> None:
+        """Send a frame without descriptors."""
+        self._send(child, frame_type, body, ())
+
+    def _send(self, child: Child, frame_type: int, body: bytes, descriptors: tuple[int, ...]) -> None:
+        """Send without waiting.  A process that does not read its frames is replaced."""
+        try:
+            if not child.channel.try_send(frame_type, body, descriptors):
+                self.kill(child)
+        except ChannelClosed:
+            pass  # it is dying; its death is an event of its own
+
+    def kill(self, child: Child) -> None:
+        """SIGKILL by pidfd."""
+        try:
+            signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+    def forget(self, child: Child) -> int:
+        """Reap a dead child and close what was its.  Returns its exit status as `Popen.returncode` gives it."""
+        status = child.process.wait()
+        del self.by_serial[child.serial]
+        child.channel.close()
+        if child.courier_end is not None:
+            child.courier_end.close()
+        for descriptor in (child.pidfd, child.beat_descriptor, *child.known, child.rules_descriptor):
+            if descriptor >= 0:
+                os.close(descriptor)
+        return status

@@ -1,0 +1,115 @@
+"""What the threads of one gate share: decisions, marks, scanners, counters, the outbox of sightings.
+
+Under the interpreter lock each single operation on it is atomic; what needs more than one is done under `judging`, which
+only the paths that follow a scan take, never a question that is answered from memory.
+"""
+
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ringfence.decide.gate import GateState, MarkWish, Plan, Question
+from ringfence.decide.hot import HotFiles
+from ringfence.host.known_table import KnownTable
+from ringfence.host.marks import Marks, nobody_writes
+from ringfence.host.scanner_slots import ScannerSlots
+from ringfence.wire.catalogue import GateCounters
+
+
+def now_ms() -> int:
+    """Monotonic milliseconds."""
+    return time.monotonic_ns() // 1_000_000
+
+
+@dataclass(slots=True)
+class GateRoom:
+    """Everything that the gate's threads share."""
+
+    state: GateState
+    marks: Marks
+    slots: ScannerSlots
+    known: KnownTable
+    vital_files: frozenset[tuple[int, int]]
+    fails_closed: Callable[[int], bool]
+    """Whether policy wants the file behind this descriptor refused without a verdict."""
+
+    report: Callable[["Case"], None]
+    """Put a detection or a skipped file into the outbox; never blocks."""
+
+    rescan: Callable[[int], None]
+    """Give the file behind this descriptor to the idle scanner; takes a duplicate; never blocks."""
+
+    counters: GateCounters = field(default_factory=GateCounters)
+    hot: HotFiles = field(default_factory=HotFiles)
+    hot_descriptors: dict[tuple[int, int], int] = field(default_factory=dict)
+    judging: threading.Lock = field(default_factory=threading.Lock)
+    own_pids: frozenset[int] = field(default_factory=lambda: frozenset({os.getpid()}))
+    empty_at_ns: int = 0
+    """Last moment at which the kernel's queue of questions was seen empty."""
+
+    def look(self, descriptor: int, *, executes: bool, pid: int) -> Question:
+        """What the file behind an event looks like now.  Raises OSError."""
+        seen = os.fstat(descriptor)
+        return Question(
+            key=(seen.st_dev, seen.st_ino),
+            look=(seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size),
+            executes=executes,
+            regular=stat.S_ISREG(seen.st_mode),
+            own=pid in self.own_pids,
+        )
+
+    def unchanged(self, descriptor: int, question: Question) -> bool:
+        """Whether the file still looks as it did."""
+        seen = os.fstat(descriptor)
+        return (seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size) == question.look
+
+    def mark(self, descriptor: int, question: Question, plan: Plan) -> None:
+        """Carry out the plan's wish for the ignore mark, after the second look that makes it safe."""
+        if plan.mark is MarkWish.NONE:
+            return
+        if plan.mark is MarkWish.QUIET and nobody_writes(descriptor):
+            self.marks.silence(descriptor)
+            self.counters.ignore_marks += 1
+            if not self.unchanged(descriptor, question):  # written between scan and mark: that write would stay unseen
+                self.marks.wake(descriptor)
+                self.state.cache.forget(question.key)
+                self.counters.stale_looks += 1
+            return
+        self.heat(descriptor, question)
+
+    def heat(self, descriptor: int, question: Question) -> None:
+        """Silence reads of a file that is being written; it is scanned again and again at idle priority."""
+        key = question.key
+        if key not in self.hot:
+            with self.judging:
+                if not self.hot.add(key, now_ms()):
+                    return
+                self.hot_descriptors[key] = os.dup(descriptor)
+        self.marks.silence_hot(descriptor)
+        self.counters.hot_marks += 1
+
+    def cool(self, key: tuple[int, int]) -> None:
+        """End a hot file's silence: the next read asks."""
+        descriptor = self.hot_descriptors.pop(key, -1)
+        if descriptor >= 0:
+            self.marks.wake(descriptor)
+            os.close(descriptor)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One thing to report: the plan, the question, and what the scan said."""
+
+    plan: Plan
+    question: Question
+    descriptor: int
+    pid: int
+    """The asker, still waiting; 0 when nobody waits."""
+
+    source: str
+    job: int
+    rule: int
+    quarantined: bool = False

@@ -1,0 +1,164 @@
+"""One thread that answers the kernel: read a question, decide, answer, then mark and report.
+
+Pinned to its processor, with its scanner pinned there too, so that question and answer need no interrupt between
+processors.  It reads exactly one event at a time: what it has read, no other thread can answer.
+
+The age of a question: an event cannot be older than the last moment at which the kernel's queue was empty.  Each thread
+looks (FIONREAD) before it reads and shares that moment, so that what waited behind a hung scanner has its deadline
+shortened by the wait.
+"""
+
+import fcntl
+import os
+import time
+from typing import Final
+
+from ringfence.decide.gate import SCAN_IT, Plan, Question, on_no_verdict, on_question, on_verdict
+from ringfence.host import fanotify
+from ringfence.host.fanotify import ACCESS_PERMISSION, EVENT, EXEC_PERMISSION, FIONREAD, OPEN_PERMISSION, RESPONSE
+from ringfence.host.gate_room import Case, GateRoom
+from ringfence.host.scanner_link import Answered, ScannerFault
+from ringfence.host.scanner_slots import Slot
+from ringfence.model.limits import QUESTION_DEADLINE_MS
+from ringfence.model.records import AlertSource
+from ringfence.model.verdict import Outcome, UnknownReason
+from ringfence.wire.catalogue import FLAG_DEEP, FLAG_DIGEST, FLAG_KNOWN
+
+_NANOSECONDS: Final = 1_000_000
+_EMPTY_COUNT: Final = bytes(4)
+
+
+def source_of(mask: int) -> str:
+    """Which question this event is."""
+    if mask & EXEC_PERMISSION:
+        return AlertSource.EXEC
+    return AlertSource.OPEN if mask & OPEN_PERMISSION else AlertSource.ACCESS
+
+
+class Responder:
+    """One answering thread and its scanner's slot."""
+
+    def __init__(self, room: GateRoom, slot: Slot) -> None:
+        self._room = room
+        self._slot = slot
+        self._group = room.marks.questions
+        self._job = slot.number << 48
+        self.busy_since_ns = 0
+        """Monotonic time at which the question in hand was read; 0 when none is."""
+
+    def run(self) -> None:
+        """Answer for ever."""
+        if self._slot.processor >= 0:
+            os.sched_setaffinity(0, {self._slot.processor})
+        while True:
+            self.answer_next()
+
+    def answer_next(self) -> None:
+        """Wait for one question and deal with it.  Errors of a single file never end the thread."""
+        room = self._room
+        pending = int.from_bytes(fcntl.ioctl(self._group, FIONREAD, _EMPTY_COUNT), "little")
+        event = os.read(self._group, EVENT.size)
+        read_ns = time.monotonic_ns()
+        if not pending:
+            room.empty_at_ns = read_ns  # we were waiting: this event was taken the moment it came
+        _, _, _, _, mask, descriptor, pid = EVENT.unpack(event)
+        if descriptor < 0:
+            room.counters.overflows += 1
+            return
+        self.busy_since_ns = read_ns
+        try:
+            self._answer(mask, descriptor, pid, pending // EVENT.size, read_ns)
+        except OSError:
+            self._reply(descriptor, fanotify.ALLOW)  # the file itself cannot be looked at; a second answer is refused
+        finally:
+            os.close(descriptor)
+            self.busy_since_ns = 0
+
+    def _answer(self, mask: int, descriptor: int, pid: int, pending: int, read_ns: int) -> None:
+        room, counters = self._room, self._room.counters
+        counters.questions += 1
+        executes = bool(mask & EXEC_PERMISSION)
+        question = room.look(descriptor, executes=executes, pid=pid)
+        now_ms = read_ns // _NANOSECONDS
+        budget_ms = QUESTION_DEADLINE_MS - (read_ns - room.empty_at_ns) // _NANOSECONDS
+        plan = on_question(room.state, question, budget_ms=budget_ms, pending=pending, now_ms=now_ms)
+        rule = job = 0
+        quarantined = False
+        if plan is SCAN_IT:
+            plan, rule, job, quarantined = self._scan(question, descriptor, budget_ms, now_ms)
+        else:
+            self._count_unscanned(question, executes=executes)
+            if plan.response is not None:
+                known = room.state.cache.recall(question.key, question.look)
+                rule = known.rule if known is not None else 0
+        if plan.skipped is not UnknownReason.NONE:
+            plan = self._closing(plan, descriptor)
+        if plan.response is not None:
+            case = Case(plan, question, descriptor, pid, source_of(mask), job, rule, quarantined)
+            room.report(case)  # before the answer: the asker and its ancestors are still there to be read
+        if plan.answer == fanotify.DENY:
+            counters.denied += 1
+            self._reply(descriptor, fanotify.DENY)
+        else:
+            self._reply(descriptor, fanotify.ALLOW)
+        if plan.skipped is not UnknownReason.NONE:
+            room.report(Case(plan, question, descriptor, pid, source_of(mask), job, rule, quarantined))
+        room.mark(descriptor, question, plan)
+        if plan.rescan:
+            room.rescan(descriptor)
+
+    def _scan(self, question: Question, descriptor: int, budget_ms: int, now_ms: int) -> tuple[Plan, int, int, bool]:
+        room, slot = self._room, self._slot
+        self._job += 1
+        link = slot.borrow(budget_ms)
+        if link is None:
+            plan, quarantined = on_no_verdict(room.state, question, UnknownReason.SCANNER_ABSENT)
+            return plan, 0, self._job, quarantined
+        room.counters.scans += 1
+        try:
+            link.limit_wait(max(1, budget_ms))
+            answered = link.ask(self._job, descriptor, question.look[2])
+        except ScannerFault as fault:
+            room.slots.fault(slot)
+            if fault.reason is UnknownReason.DEADLINE_PASSED:
+                room.counters.deadline_passed += 1
+            plan, quarantined = on_no_verdict(room.state, question, fault.reason)
+            room.counters.pairs_quarantined += quarantined
+            return plan, 0, self._job, quarantined
+        self._learn(answered)
+        with room.judging:
+            vital = answered.verdict.outcome is Outcome.MALICIOUS and question.key in room.vital_files
+            plan = on_verdict(room.state, question, answered.verdict, vital=vital, now_ms=now_ms)
+        return plan, answered.verdict.rule, self._job, False
+
+    def _learn(self, answered: Answered) -> None:
+        flags = answered.flags
+        if flags & FLAG_KNOWN:
+            self._room.counters.scans_known_hash += 1
+        elif answered.verdict.outcome is Outcome.CLEAN and flags & FLAG_DIGEST and flags & FLAG_DEEP:
+            self._room.known.add(answered.digest)
+
+    def _closing(self, plan: Plan, descriptor: int) -> Plan:
+        """The plan after policy: a path that fails closed is refused when there is no verdict."""
+        self._room.counters.allowed_unknown += 1
+        if not self._room.fails_closed(descriptor):
+            return plan
+        return plan.refused()
+
+    def _count_unscanned(self, question: Question, *, executes: bool) -> None:
+        counters = self._room.counters
+        counters.questions_exec += executes
+        if question.own:
+            counters.own_questions += 1
+        elif not question.regular:
+            counters.not_regular += 1
+        elif question.look[2] == 0:
+            counters.empty_files += 1
+        else:
+            counters.cache_hits += 1
+
+    def _reply(self, descriptor: int, answer: int) -> None:
+        try:
+            os.write(self._group, RESPONSE.pack(descriptor, answer))
+        except OSError:
+            pass  # the asker was killed meanwhile, or the question was answered already

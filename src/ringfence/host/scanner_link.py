@@ -1,0 +1,123 @@
+"""The gate's end of one scanner: send a descriptor, wait for the verdict no longer than the budget.
+
+The kernel keeps the deadline (`SO_RCVTIMEO`, `SO_SNDTIMEO`): no timer, no poll.  A late answer to an earlier job is
+dropped by its number.
+"""
+
+import os
+import socket
+import struct
+from typing import Final
+
+from ringfence.decide.gate import ScanVerdict
+from ringfence.model.limits import QUESTION_DEADLINE_MS
+from ringfence.model.verdict import Outcome, UnknownReason
+from ringfence.wire import catalogue
+from ringfence.wire.frames import FRAME_VERSION, HEADER
+
+_SCAN_HEADER: Final = HEADER.pack(FRAME_VERSION, catalogue.SCAN, catalogue.SCAN_BODY.size)
+_VERDICT: Final = struct.Struct(HEADER.format + catalogue.VERDICT_BODY.format[1:])
+_VERDICT_HEADER: Final = (FRAME_VERSION, catalogue.VERDICT, catalogue.VERDICT_BODY.size)
+_OUTCOMES: Final = {int(one): one for one in Outcome}
+_REASONS: Final = {int(one): one for one in UnknownReason}
+_LATE_ANSWERS_MAX: Final = 4
+
+
+class ScannerFault(Exception):  # noqa: N818 - the reason says which fault
+    """No verdict from this scanner; it must be replaced."""
+
+    def __init__(self, reason: UnknownReason) -> None:
+        super().__init__(reason.name)
+        self.reason = reason
+
+
+class Answered:
+    """A decoded VERDICT frame."""
+
+    __slots__ = ("digest", "flags", "job", "verdict")
+
+    def __init__(self, job: int, verdict: ScanVerdict, flags: int, digest: bytes) -> None:
+        self.job = job
+        self.verdict = verdict
+        self.flags = flags
+        self.digest = digest
+
+
+class ScannerLink:
+    """One scanner's socket.  Used by one thread at a time."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._socket = end
+        self._descriptor = end.fileno()
+        self._budget_ms = 0
+        self.limit_wait(QUESTION_DEADLINE_MS)
+
+    def fileno(self) -> int:
+        """The socket's descriptor."""
+        return self._descriptor
+
+    def close(self) -> None:
+        """Let the scanner go; it ends when it sees this."""
+        self._socket.close()
+
+    def limit_wait(self, budget_ms: int) -> None:
+        """Set the longest wait of `ask`."""
+        if budget_ms == self._budget_ms:
+            return
+        wait = struct.pack("ll", budget_ms // 1000, budget_ms % 1000 * 1000)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, wait)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, wait)
+        self._budget_ms = budget_ms
+
+    def send(self, job: int, descriptor: int, size_bytes: int, purpose: int) -> None:
+        """Hand the file over.  Raises ScannerFault."""
+        body = catalogue.SCAN_BODY.pack(job, size_bytes, purpose)
+        passed = ((socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptor.to_bytes(4, "little")),)
+        try:
+            self._socket.sendmsg((_SCAN_HEADER, body), passed, socket.MSG_NOSIGNAL)
+        except BlockingIOError:
+            raise ScannerFault(UnknownReason.DEADLINE_PASSED) from None
+        except OSError:
+            raise ScannerFault(UnknownReason.SCANNER_DIED) from None
+
+    def receive(self) -> Answered:
+        """The next verdict.  Raises ScannerFault."""
+        try:
+            message = os.read(self._descriptor, _VERDICT.size + 1)
+        except BlockingIOError:
+            raise ScannerFault(UnknownReason.DEADLINE_PASSED) from None
+        except OSError:
+            raise ScannerFault(UnknownReason.SCANNER_DIED) from None
+        return _decode(message)
+
+    def ask(self, job: int, descriptor: int, size_bytes: int) -> Answered:
+        """Scan while somebody waits.  Raises ScannerFault."""
+        self.send(job, descriptor, size_bytes, catalogue.PURPOSE_SYNCHRONOUS)
+        for _ in range(_LATE_ANSWERS_MAX):
+            answered = self.receive()
+            if answered.job == job:
+                return answered
+        raise ScannerFault(UnknownReason.SCANNER_GARBAGE)
+
+
+def _decode(message: bytes) -> Answered:
+    if not message:
+        raise ScannerFault(UnknownReason.SCANNER_DIED)
+    if len(message) != _VERDICT.size:
+        raise ScannerFault(UnknownReason.SCANNER_GARBAGE)
+    version, kind, length, job, outcome_number, reason_number, flags, rule, digest = _VERDICT.unpack(message)
+    outcome = _OUTCOMES.get(outcome_number)
+    reason = _REASONS.get(reason_number)
+    if (version, kind, length) != _VERDICT_HEADER or outcome is None or reason is None:
+        raise ScannerFault(UnknownReason.SCANNER_GARBAGE)
+    if (outcome is Outcome.UNKNOWN) == (reason is UnknownReason.NONE):
+        raise ScannerFault(UnknownReason.SCANNER_GARBAGE)
+    verdict = ScanVerdict(
+        outcome=outcome,
+        reason=reason,
+        rule=rule,
+        vouched=bool(flags & catalogue.FLAG_VOUCHED),
+        deep=bool(flags & catalogue.FLAG_DEEP),
+        partial=bool(flags & catalogue.FLAG_PARTIAL),
+    )
+    return Answered(job, verdict, flags, digest)

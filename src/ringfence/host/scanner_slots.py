@@ -1,0 +1,139 @@
+"""The gate's scanners: a fixed number of slots, filled by the zygote, refilled when one faults.
+
+Threads that answer the kernel only ever `borrow` a link, wait a bounded moment for one that is being replaced, and report
+a fault; the gate's main thread talks to the zygote.  No thread that answers the kernel ever waits for the zygote.
+"""
+
+import os
+import socket
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+
+from ringfence.host.channel import Channel, ChannelClosed, Received
+from ringfence.host.scanner_link import ScannerLink
+from ringfence.model.limits import SCANNER_WAIT_MS
+from ringfence.wire import catalogue
+from ringfence.wire.frames import Frame, unpack_exact
+
+
+@dataclass(slots=True)
+class Slot:
+    """One place for a scanner.  `processor` -1 means any."""
+
+    number: int
+    processor: int
+    idle: bool
+    link: ScannerLink | None = None
+    pending: ScannerLink | None = None
+    filled: threading.Event = field(default_factory=threading.Event)
+    pid: int = 0
+
+    def borrow(self, wait_ms: int) -> ScannerLink | None:
+        """The link, after waiting at most `wait_ms` (and never more than `SCANNER_WAIT_MS`) for a replacement."""
+        if self.link is None:
+            self.filled.wait(max(0, min(wait_ms, SCANNER_WAIT_MS)) / 1000)
+        return self.link
+
+
+class ScannerSlots:
+    """All slots and the channel to the zygote that fills them."""
+
+    def __init__(self, processors: list[int], spares: int, gate_id: int) -> None:
+        self.gate_id = gate_id
+        layout = [(processor, False) for processor in processors] + [(-1, False)] * spares + [(-1, True)]
+        self.slots = [Slot(number, processor, idle) for number, (processor, idle) in enumerate(layout)]
+        self.zygote: Channel | None = None
+        self.faults: deque[int] = deque()
+        self.wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self.restarts = 0
+
+    @property
+    def foreground(self) -> list[Slot]:
+        """The slots of the threads that answer the kernel."""
+        return [slot for slot in self.slots if not slot.idle]
+
+    @property
+    def idle(self) -> Slot:
+        """The slot of the idle scanner."""
+        return self.slots[-1]
+
+    def fault(self, slot: Slot) -> None:
+        """This scanner must be replaced.  Called from any thread; returns at once."""
+        link, slot.link = slot.link, None
+        slot.filled.clear()
+        if link is not None:
+            link.close()
+        self.faults.append(slot.number)
+        os.eventfd_write(self.wake, 1)
+
+    def use_zygote(self, zygote: Channel) -> None:
+        """Take every scanner from another zygote from now on; old links answer until theirs is replaced."""
+        if self.zygote is not None:
+            self.zygote.close()
+        self.zygote = zygote
+        for slot in self.slots:
+            self._ask_for(slot)
+
+    def replace_faulty(self) -> None:
+        """Ask the zygote for every slot that was reported.  Main thread only."""
+        try:
+            os.eventfd_read(self.wake)
+        except BlockingIOError:
+            pass
+        while self.faults:
+            slot = self.slots[self.faults.popleft()]
+            if slot.pending is None and slot.link is None:
+                self.restarts += 1
+                self._kill(slot)
+                self._ask_for(slot)
+
+    def on_zygote(self, received: Received) -> None:
+        """A SPAWNED frame: the slot is filled.  Raises FrameRefused for anything else."""
+        number, pid = _spawned(received.frame)
+        slot = self.slots[number] if number < len(self.slots) else None
+        if slot is None or slot.pending is None:
+            return
+        if pid <= 0:
+            slot.pending = None
+            self.fault(slot)
+            return
+        # a thread may still be waiting on the old link: it goes when that thread lets go of it
+        slot.link, slot.pending, slot.pid = slot.pending, None, pid
+        slot.filled.set()
+
+    def zygote_lost(self) -> None:
+        """The zygote is gone; slots without a link stay empty until another one comes."""
+        if self.zygote is not None:
+            self.zygote.close()
+            self.zygote = None
+        for slot in self.slots:
+            slot.pending = None
+
+    def _kill(self, slot: Slot) -> None:
+        if self.zygote is not None:
+            try:
+                self.zygote.try_send(catalogue.KILL, catalogue.KILL_BODY.pack(slot.number))
+            except ChannelClosed:
+                self.zygote_lost()
+
+    def _ask_for(self, slot: Slot) -> None:
+        if self.zygote is None:
+            return
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        body = catalogue.SPAWN_BODY.pack(slot.number, slot.processor, slot.idle, self.gate_id)
+        try:
+            sent = self.zygote.try_send(catalogue.SPAWN, body, (theirs.fileno(),))
+        except ChannelClosed:
+            sent = False
+            self.zygote_lost()
+        theirs.close()
+        if sent:
+            slot.pending = ScannerLink(ours)
+        else:
+            ours.close()
+
+
+def _spawned(frame: Frame) -> tuple[int, int]:
+    number, pid = unpack_exact(catalogue.SPAWNED_BODY, frame.body, "spawned")
+    return int(number), int(pid)

@@ -1,0 +1,117 @@
+"""What the warden tells others: its parent (`ringfence up` or the service manager's log) and the courier.
+
+Nothing here waits: a reader that does not read misses words, never time.
+"""
+
+import os
+import time
+
+from ringfence.decide.warden import Kind, Note, NoteKind, WardenState
+from ringfence.host.channel import Channel, ChannelClosed
+from ringfence.host.child import FAILURE_BYTES_MAX
+from ringfence.host.children import Child, Children
+from ringfence.model import limits
+from ringfence.model.records import HostEventKind
+from ringfence.model.verdict import Mode
+from ringfence.wire import catalogue
+from ringfence.wire.detections import SENSOR_EVENT
+from ringfence.wire.sensor_reports import SensorEvent, encode_sensor_event
+
+EVENT_KINDS = {
+    NoteKind.PROTECTED: HostEventKind.STARTED,
+    NoteKind.GATE_REPLACED: HostEventKind.GATE_REPLACED,
+    NoteKind.DEGRADED: HostEventKind.MODE_CHANGED,
+    NoteKind.RELEASE_ACTIVATED: HostEventKind.RELEASE_ACTIVATED,
+    NoteKind.RELEASE_REFUSED: HostEventKind.RELEASE_REFUSED,
+    NoteKind.RELEASE_CONVICTED: HostEventKind.BREAKER_RELEASE,
+    NoteKind.MODE_CHANGED: HostEventKind.MODE_CHANGED,
+    NoteKind.STOPPED: HostEventKind.STOPPED,
+}
+
+
+def _log_descriptor() -> int:
+    """Standard error, opened anew so that only our writes do not wait; -1 where that is impossible."""
+    try:
+        return os.open("/proc/self/fd/2", os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return -1
+
+
+class Notes:
+    """Turns notes into events for the courier and frames for the parent."""
+
+    def __init__(self, parent: Channel, children: Children) -> None:
+        self._parent = parent
+        self._children = children
+        self._stderr = _log_descriptor()
+        self.last_refusal = ""
+        self.status_wanted = True
+
+    def take(self, note: Note, state: WardenState) -> None:
+        """One note of the machine."""
+        self.status_wanted = True
+        if note.kind is NoteKind.PROCESS_DIED:
+            return  # told by `died`, which knows how
+        if note.kind is NoteKind.PROTECTED:
+            self._say_parent(catalogue.READY, catalogue.READY_BODY.pack(0, bytes(32), 0))
+        detail = {
+            NoteKind.PROTECTED: "the kernel's questions are being answered",
+            NoteKind.GATE_REPLACED: "the standby gate has taken over",
+            NoteKind.DEGRADED: "the gate died again and again: the host observes only",
+            NoteKind.RELEASE_REFUSED: self.last_refusal.replace("\n", ": "),
+            NoteKind.RELEASE_CONVICTED: "the release condemned what the machine runs on: it only observes now",
+            NoteKind.MODE_CHANGED: f"mode {Mode(note.number).name.lower()}" if note.number else "",
+            NoteKind.RELEASE_ACTIVATED: f"release {self._digest(note.number)} is active",
+        }.get(note.kind, "")
+        del state
+        self.event(EVENT_KINDS[note.kind], note.kind, detail)
+
+    def died(self, child: Child, status: int) -> None:
+        """A child is gone: `status` as `Popen.returncode`."""
+        if child.kind is Kind.ZYGOTE and child.failure:
+            self.last_refusal = child.failure
+        how = f"signal {-status}" if status < 0 else f"exit status {status}"
+        words = child.failure.replace("\n", ": ")
+        self.event(HostEventKind.PROCESS_DIED, child.kind, f"pid {child.pid}, {how}{': ' + words if words else ''}")
+
+    def breaker(self, kind: int, rule: int) -> None:
+        """The gate's breaker has tripped for one rule (1); the release's own note follows by itself (2)."""
+        if kind == 1:
+            self.event(HostEventKind.BREAKER_RULE, f"rule {rule}", "it condemned too much: it only observes now")
+
+    def failed(self, failure: str) -> None:
+        """The sensor cannot start."""
+        self._say_parent(catalogue.FAILED, failure.encode("utf-8", "backslashreplace")[:FAILURE_BYTES_MAX])
+
+    def stopped(self) -> None:
+        """Everything has ended; the parent sees the channel close."""
+
+    def event(self, kind: HostEventKind, subject: str, detail: str) -> None:
+        """Something happened to the sensor."""
+        event = SensorEvent(
+            at_unix_ms=time.time_ns() // 1_000_000,
+            kind=kind,
+            subject=subject.encode()[: limits.EVENT_SUBJECT_BYTES_MAX],
+            detail=detail.encode()[: limits.EVENT_DETAIL_BYTES_MAX],
+        )
+        self._log(f"ringfence: {kind} {subject}: {detail}\n")
+        for courier in self._children.of(Kind.COURIER):
+            self._children.tell(courier, SENSOR_EVENT, encode_sensor_event(event))
+
+    def _log(self, line: str) -> None:
+        """To standard error, without ever waiting for whoever reads it."""
+        if self._stderr >= 0:
+            try:
+                os.write(self._stderr, line.encode("utf-8", "backslashreplace"))
+            except OSError:
+                pass
+
+    def _digest(self, number: int) -> str:
+        content = self._children.contents.get(number)
+        return content.sha256[:16] if content else "?"
+
+    def _say_parent(self, frame_type: int, body: bytes) -> None:
+        try:
+            self._parent.try_send(frame_type, body)
+        except (ChannelClosed, OSError):
+            pass

@@ -1,0 +1,95 @@
+"""How the sensor is, gathered by the warden from /proc and the gate's counters."""
+
+import os
+import time
+
+from ringfence.decide.warden import Kind, Stage, WardenState
+from ringfence.host.children import Child, Children
+from ringfence.host.processes import Role
+from ringfence.model import limits
+from ringfence.wire.catalogue import GATE_COUNTERS
+from ringfence.wire.sensor_reports import SeenCounter, SeenProcessStatus, StatusReport
+
+STATE_WORDS = {
+    Stage.STARTING: b"starting",
+    Stage.READY: b"running",
+    Stage.ARMING: b"arming",
+    Stage.ARMED: b"armed",
+    Stage.DRAINING: b"draining",
+}
+
+
+def scanner_pids(zygote: Child) -> list[int]:
+    """The zygote's children.  Empty when it is gone."""
+    try:
+        with open(f"/proc/{zygote.pid}/task/{zygote.pid}/children", "rb") as file:
+            return [int(word) for word in file.read().split()]
+    except (OSError, ValueError):
+        return []
+
+
+def resident_bytes(pid: int) -> int:
+    """Resident memory of a process, 0 when it is gone."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def proportional_bytes(pid: int) -> int:
+    """Proportional set size of a process, 0 when it is gone.  Costs a walk of its page tables: on demand only."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
+            for line in file:
+                if line.startswith(b"Pss:"):
+                    return int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        return 0
+    return 0
+
+
+def report(state: WardenState, children: Children) -> StatusReport:
+    """The whole status."""
+    processes = [_status(Role.WARDEN, os.getpid(), b"running", 0)]
+    for process in sorted(state.processes, key=lambda one: one.serial):
+        child = children.by_serial.get(process.serial)
+        if child is None:
+            continue
+        word = STATE_WORDS[process.stage]
+        if process.kind is Kind.GATE and process.stage is Stage.READY:
+            word = b"standby"
+        processes.append(_status(process.kind, child.pid, word, state.restarts_of(process.kind)))
+        if process.kind is Kind.ZYGOTE:
+            processes += [_status(Role.SCANNER, pid, b"running", 0) for pid in scanner_pids(child)]
+    gate = state.active_gate
+    counted = children.by_serial[gate.serial].counters if gate and gate.serial in children.by_serial else ()
+    counters = dict(zip(GATE_COUNTERS, counted, strict=False))
+    counters["process_restarts"] = sum(count for _, count in state.restarts)
+    return StatusReport(
+        at_unix_ms=time.time_ns() // 1_000_000,
+        mode=state.mode,
+        release_index=children.active_release or None,
+        marks=tuple(os.fsencode(place.spelled())[: limits.STATUS_MARK_BYTES_MAX] for place in children.setting.places),
+        processes=tuple(processes[: limits.STATUS_PROCESSES_MAX]),
+        counters=tuple(SeenCounter(name.encode(), value) for name, value in counters.items()),
+    )
+
+
+def _status(role: str, pid: int, word: bytes, restarts: int) -> SeenProcessStatus:
+    try:
+        uid = os.stat(f"/proc/{pid}/status").st_uid
+        with open(f"/proc/{pid}/status", "rb") as file:
+            for line in file:
+                if line.startswith(b"Uid:"):
+                    uid = int(line.split()[2])
+        if word and _stopped(pid):
+            word = b"stopped"
+    except (OSError, ValueError):
+        uid, word = 0, b"dead"
+    return SeenProcessStatus(role.encode(), pid, uid, word, proportional_bytes(pid), restarts)
+
+
+def _stopped(pid: int) -> bool:
+    with open(f"/proc/{pid}/stat", "rb") as file:
+        return file.read().rpartition(b") ")[2][:1] in (b"T", b"t")

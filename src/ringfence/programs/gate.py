@@ -1,0 +1,242 @@
+"""The process that the kernel waits for.  It reads events and verdict frames; never scanned bytes, rules or network.
+
+Life: build everything as root and without a mark (standby) -> take over when told, or when the active gate dies ->
+mark the places -> drop and prove -> start the threads -> answer.  A standby that takes over only has to mark.
+"""
+
+import gc
+import os
+import select
+import signal
+import threading
+import time
+from collections.abc import Callable
+
+from ringfence.decide.gate import GateState
+from ringfence.host import known_table, processes, sandbox
+from ringfence.host.ahead import Ahead
+from ringfence.host.channel import Channel, ChannelClosed, Received
+from ringfence.host.child import Arguments, run_child
+from ringfence.host.gate_room import Case, GateRoom
+from ringfence.host.heartbeat import Beat
+from ringfence.host.known_table import KnownTable
+from ringfence.host.marks import Marks, place_of
+from ringfence.host.outbox import Outbox
+from ringfence.host.responder import Responder
+from ringfence.host.scanner_slots import ScannerSlots
+from ringfence.host.vital import vital_files
+from ringfence.decide.breaker import Tripped
+from ringfence.model import limits
+from ringfence.model.errors import FrameRefused
+from ringfence.model.verdict import Mode
+from ringfence.wire import catalogue
+from ringfence.wire.frames import WAY_OUT, unpack_exact
+
+NICENESS = -10
+"""The kernel waits for this process: it comes before ordinary work."""
+
+
+class Gate:
+    """The gate's main thread."""
+
+    def __init__(self, arguments: Arguments, warden: Channel) -> None:
+        self._warden = warden
+        self._beat = Beat(arguments.number("beat-fd"))
+        self._fails_closed = tuple(os.fsencode(path) for path in arguments.every("fail-closed"))
+        places = tuple(place_of(text) for text in arguments.every("place"))
+        marks = Marks(places, strict=arguments.one("strict") == "1")
+        gate_id = arguments.number("gate-id")
+        processors = sorted(os.sched_getaffinity(0))
+        slots = ScannerSlots(processors, limits.SCANNERS_SPARE, gate_id)
+        state = GateState(mode=Mode(arguments.number("mode")), activated_ns=time.time_ns())
+        self._release_index = 0
+        self._outbox = Outbox(
+            gate_id,
+            Channel.adopt(arguments.number("courier-fd")),
+            mode=lambda: state.mode,
+            release=lambda: self._release_index,
+        )
+        self._room = GateRoom(
+            state=state,
+            marks=marks,
+            slots=slots,
+            known=KnownTable(known_table.create()[0], writable=True),  # replaced with the first zygote's
+            vital_files=vital_files(),
+            fails_closed=self._must_fail_closed,
+            report=self._report,
+            rescan=self._rescan,
+            own_pids=frozenset({os.getpid(), os.getppid()}),
+        )
+        self._ahead = Ahead(self._room)
+        self._responders = [Responder(self._room, slot) for slot in slots.foreground]
+        self._watched: tuple[int, Beat] | None = None
+        self._armed = False
+        self._ready_told = False
+
+    def _must_fail_closed(self, descriptor: int) -> bool:
+        if not self._fails_closed:
+            return False
+        path = os.readlink(f"/proc/self/fd/{descriptor}".encode())
+        return any(path == prefix or path.startswith(prefix + b"/") for prefix in self._fails_closed)
+
+    def _report(self, case: Case) -> None:
+        self._outbox.note(case)
+        if case.plan.tripped is not Tripped.NO:
+            self._warden.try_send(catalogue.BREAKER, catalogue.BREAKER_BODY.pack(case.plan.tripped, case.rule))
+
+    def _rescan(self, descriptor: int) -> None:
+        self._ahead.rescan(descriptor)
+
+    def run(self) -> None:
+        """The main loop.  Ends only with the process."""
+        while True:
+            self._beat_if_healthy()
+            self._wait()
+            self._room.slots.replace_faulty()
+            self._hear_zygote()
+            if self._armed:
+                self._outbox.take_acknowledgements()
+            self._outbox.serve_lineages()
+            self._outbox.flush()
+            self._room.counters.sightings_dropped = self._outbox.dropped
+            self._room.counters.scanner_restarts = self._room.slots.restarts
+            while (received := self._warden.receive(wait=False)) is not None:
+                self._obey(received)
+            self._guard_active()
+
+    def _beat_if_healthy(self) -> None:
+        """Beat only while no thread has held one question for longer than its deadline: progress, not life."""
+        now = time.monotonic_ns()
+        oldest = min((one.busy_since_ns for one in self._responders if one.busy_since_ns), default=now)
+        if now - oldest <= (limits.QUESTION_DEADLINE_MS + limits.HEARTBEAT_INTERVAL_MS) * 1_000_000:
+            self._beat.beat()
+
+    def _wait(self) -> None:
+        poll = select.poll()
+        poll.register(self._warden, select.POLLIN)
+        poll.register(self._room.slots.wake, select.POLLIN)
+        poll.register(self._outbox.wake, select.POLLIN)
+        poll.register(self._outbox, select.POLLIN)
+        if self._room.slots.zygote is not None:
+            poll.register(self._room.slots.zygote, select.POLLIN)
+        if self._watched is not None:
+            poll.register(self._watched[0], select.POLLIN)
+        poll.poll(limits.HEARTBEAT_INTERVAL_MS)
+
+    def _hear_zygote(self) -> None:
+        slots = self._room.slots
+        try:
+            while slots.zygote is not None and (received := slots.zygote.receive(wait=False)) is not None:
+                _expect(received, catalogue.SPAWNED, 0)
+                slots.on_zygote(received)
+        except (ChannelClosed, FrameRefused):
+            slots.zygote_lost()
+        if not self._ready_told and all(slot.link is not None for slot in slots.slots):
+            self._ready_told = True
+            self._warden.send(catalogue.READY, catalogue.READY_BODY.pack(0, bytes(32), 0))
+
+    def _obey(self, received: Received) -> None:
+        match received.frame.type:
+            case catalogue.USE_ZYGOTE:
+                _expect(received, catalogue.USE_ZYGOTE, 2)
+                self._use_zygote(received)
+            case catalogue.ARM:
+                self._arm()
+            case catalogue.SET_MODE:
+                (mode,) = unpack_exact(catalogue.MODE_BODY, received.frame.body, "set_mode")
+                self._room.state.mode = Mode(int(mode))
+                self._room.state.breaker.reset()
+                self._outbox.forget_repeats()
+                self._room.marks.forget_files()
+            case catalogue.COUNT:
+                counts = catalogue.COUNTS_BODY.pack(*self._room.counters.values())
+                self._warden.try_send(catalogue.COUNTS, counts)
+            case catalogue.WATCH:
+                _expect(received, catalogue.WATCH, 2)
+                self._watch(*received.descriptors)
+            case catalogue.RETIRE:
+                self._room.marks.disarm()
+                os._exit(0)
+            case other:
+                raise FrameRefused(f"the warden sent a frame of type {other} to the gate", WAY_OUT)
+
+    def _use_zygote(self, received: Received) -> None:
+        """Another release: every verdict is forgotten, every file asks again."""
+        version, _, release_index = unpack_exact(catalogue.READY_BODY, received.frame.body, "use_zygote")
+        del version
+        channel, known = received.descriptors
+        room = self._room
+        with room.judging:
+            room.known = KnownTable(known, writable=True)
+            room.state.new_release(time.time_ns())
+            self._release_index = int(release_index)
+        os.close(known)
+        self._outbox.forget_repeats()
+        room.slots.use_zygote(Channel.adopt(channel))
+        room.marks.forget_files()
+
+    def _watch(self, pidfd: int, beat: int) -> None:
+        if self._watched is not None:
+            os.close(self._watched[0])
+        self._watched = (pidfd, Beat(beat))
+        os.close(beat)
+
+    def _guard_active(self) -> None:
+        """As a standby: when the active gate is dead, or silent for so long that everybody else must be too, take over."""
+        if self._watched is None or self._armed:
+            return
+        pidfd, beat = self._watched
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        if not poll.poll(0):
+            if beat.age_ms() < limits.STANDBY_STALE_MS:
+                return
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        self._arm()
+
+    def _arm(self) -> None:
+        if self._armed:
+            return
+        gc.collect()
+        gc.freeze()
+        self._room.state.activated_ns = time.time_ns()
+        self._room.marks.arm()
+        sandbox.drop(processes.GATE)
+        # these threads lock themselves (without a way to open files) and must start before this one is locked
+        for number, responder in enumerate(self._responders):
+            threading.Thread(target=_locked, args=(responder.run,), name=f"answer-{number}", daemon=True).start()
+        threading.Thread(target=_locked, args=(self._ahead.run,), name="ahead", daemon=True).start()
+        sandbox.lock(processes.GATE, all_threads=False)
+        self._armed = True
+        self._beat.beat()
+        self._warden.send(catalogue.ARMED, b"")
+
+
+def _locked(work: Callable[[], None]) -> None:
+    """Run the work of a thread under its own sandbox."""
+    sandbox.lock(processes.GATE_THREAD, all_threads=False)
+    work()
+
+
+def _expect(received: Received, frame_type: int, descriptors: int) -> None:
+    if received.frame.type != frame_type or len(received.descriptors) != descriptors:
+        for descriptor in received.descriptors:
+            os.close(descriptor)
+        raise FrameRefused(
+            f"a frame of type {received.frame.type} with {len(received.descriptors)} descriptors, "
+            f"type {frame_type} with {descriptors} expected",
+            WAY_OUT,
+        )
+
+
+def main(arguments: Arguments, warden: Channel) -> None:
+    """Start the gate as a standby."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    sandbox.die_with_parent()
+    os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+    Gate(arguments, warden).run()
+
+
+if __name__ == "__main__":
+    run_child(main)

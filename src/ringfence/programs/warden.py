@@ -1,0 +1,288 @@
+"""The warden: root, tiny; starts, connects, supervises and replaces the others.  It reads fixed frames only.
+
+Every decision is `decide/warden.py`'s; this loop turns what happens into events and commands into acts.
+"""
+
+import os
+import selectors
+import signal
+import time
+
+from ringfence.decide import warden as machine
+from ringfence.decide.warden import Kind, NoteKind
+from ringfence.host import operator_socket, warden_status
+from ringfence.host.channel import Channel, ChannelClosed, Received
+from ringfence.host.child import Arguments, run_child
+from ringfence.host.children import Child, Children, Content, Setting
+from ringfence.host.marks import place_of
+from ringfence.host.sandbox import die_with_parent
+from ringfence.host.warden_notes import Notes
+from ringfence.model import limits
+from ringfence.model.errors import FrameRefused
+from ringfence.model.verdict import Mode
+from ringfence.wire import catalogue
+from ringfence.wire.detections import STATUS_REPORT
+from ringfence.wire.frames import unpack_exact
+from ringfence.wire.sensor_reports import encode_status_report
+
+
+class Warden:
+    """The loop."""
+
+    def __init__(self, arguments: Arguments, parent: Channel) -> None:
+        setting = Setting(
+            places=tuple(place_of(text) for text in arguments.every("place")),
+            strict=arguments.one("strict") == "1",
+            fail_closed=tuple(arguments.every("fail-closed")),
+            spool=arguments.one("spool"),
+            identity=arguments.one("identity"),
+        )
+        first = arguments.number("content-fd")
+        os.set_inheritable(first, False)
+        content = Content(1, first, operator_socket.digest_of_sealed(first))
+        self._children = Children(setting, {1: content})
+        self._state = machine.WardenState(mode=Mode(arguments.number("mode")))
+        self._parent = parent
+        self._notes = Notes(parent, self._children)
+        self._selector = selectors.DefaultSelector()
+        self._server = operator_socket.listen(arguments.one("socket"))
+        self._loading: Channel | None = None
+        self._asking: list[Channel] = []
+        self._asked_ms = 0
+        self._reported_ms = 0
+        self._watchdog_seen = False
+
+    def run(self) -> None:
+        """Until the last child is gone after a stop."""
+        self._selector.register(self._server, selectors.EVENT_READ, None)
+        self._selector.register(self._parent, selectors.EVENT_READ, None)
+        self._step(machine.Begin())
+        while not (self._state.stopping and not self._children.by_serial):
+            for key, _ in self._selector.select(limits.WARDEN_TICK_MS / 1000):
+                if key.data is not None:
+                    self._hear(key.data)
+            self._reap()
+            self._hear_parent()
+            self._hear_operators()
+            self._supervise()
+            self._step(machine.Tick())
+            self._report_status()
+        self._notes.stopped()
+
+    def _step(self, event: machine.Event) -> None:
+        self._state, commands = machine.step(self._state, event, now_ms())
+        for command in commands:
+            self._do(command)
+
+    def _do(self, command: machine.Command) -> None:
+        children = self._children
+        match command:
+            case machine.Start(serial, kind, release):
+                child = children.start(serial, kind, release, self._state.mode)
+                self._selector.register(child.channel, selectors.EVENT_READ, child)
+            case machine.Kill(serial):
+                if serial in children.by_serial:
+                    children.kill(children.by_serial[serial])
+            case machine.Arm(serial):
+                self._tell(serial, catalogue.ARM)
+            case machine.Retire(serial):
+                self._tell(serial, catalogue.RETIRE)
+            case machine.SetMode(gate, mode):
+                self._tell(gate, catalogue.SET_MODE, catalogue.MODE_BODY.pack(mode))
+            case machine.Connect(gate, zygote):
+                if gate in children.by_serial and zygote in children.by_serial:
+                    children.connect(children.by_serial[gate], children.by_serial[zygote])
+            case machine.WatchGate(watcher, gate):
+                if watcher in children.by_serial and gate in children.by_serial:
+                    children.watch(children.by_serial[watcher], children.by_serial[gate])
+            case machine.Note():
+                self._note(command)
+
+    def _tell(self, serial: int, frame_type: int, body: bytes = b"") -> None:
+        if serial in self._children.by_serial:
+            self._children.tell(self._children.by_serial[serial], frame_type, body)
+
+    def _note(self, note: machine.Note) -> None:
+        if note.kind is NoteKind.RELEASE_ACTIVATED:
+            self._children.active_release = note.number
+        self._notes.take(note, self._state)
+        if self._loading is not None and note.kind in (NoteKind.RELEASE_ACTIVATED, NoteKind.RELEASE_REFUSED):
+            text = b"" if note.kind is NoteKind.RELEASE_ACTIVATED else self._notes.last_refusal.encode()
+            self._answer(self._loading, catalogue.LOAD_ANSWER, text)
+            self._loading = None
+
+    def _hear(self, child: Child) -> None:
+        """Frames of one child.  Whoever breaks the protocol is killed."""
+        try:
+            while (received := child.channel.receive(wait=False)) is not None:
+                self._heard(child, received)
+        except ChannelClosed:
+            self._selector.unregister(child.channel)
+            self._children.kill(child)
+        except FrameRefused as refusal:
+            child.failure = refusal.what
+            self._children.kill(child)
+
+    def _heard(self, child: Child, received: Received) -> None:
+        match received.frame.type:
+            case catalogue.READY:
+                if child.kind is Kind.ZYGOTE and received.descriptors:
+                    child.rules_descriptor = received.descriptors[0]
+                    self._children.give_rules(child)
+                    self._children.active_release = self._children.active_release or self._children.release_of(child)
+                self._step(machine.BecameReady(child.serial))
+            case catalogue.ARMED:
+                self._step(machine.BecameArmed(child.serial))
+            case catalogue.COUNTS:
+                values = unpack_exact(catalogue.COUNTS_BODY, received.frame.body, "counts")
+                child.counters = tuple(int(value) for value in values)
+                self._answer_status()
+            case catalogue.BREAKER:
+                kind, rule = unpack_exact(catalogue.BREAKER_BODY, received.frame.body, "breaker")
+                self._notes.breaker(int(kind), int(rule))
+                if int(kind) == 2:  # noqa: PLR2004 - the release, see BREAKER_BODY
+                    self._step(machine.ReleaseConvicted())
+            case catalogue.FAILED:
+                child.failure = received.frame.body.decode("utf-8", "replace")
+            case other:
+                raise FrameRefused(f"the {child.kind} sent a frame of type {other}", "it is replaced")
+
+    def _reap(self) -> None:
+        """Turn deaths into events; a failure before the host was ever protected ends everything with its words."""
+        for child in list(self._children.by_serial.values()):
+            if child.process.poll() is None:
+                continue
+            self._drain(child)
+            if child.channel.fileno() >= 0 and child.channel in self._selector.get_map():
+                self._selector.unregister(child.channel)
+            status = self._children.forget(child)
+            self._notes.died(child, status)
+            self._step(machine.Died(child.serial))
+            if child.failure and not self._state.announced and child.kind is not Kind.COURIER:
+                self._notes.failed(child.failure)
+                self._step(machine.StopWanted())
+
+    def _drain(self, child: Child) -> None:
+        """A last word that is still in the socket of a dead child."""
+        try:
+            while (received := child.channel.receive(wait=False)) is not None:
+                self._heard(child, received)
+        except (ChannelClosed, FrameRefused):
+            pass
+
+    def _hear_parent(self) -> None:
+        try:
+            while (received := self._parent.receive(wait=False)) is not None:
+                if received.frame.type == catalogue.STOP:
+                    self._step(machine.StopWanted())
+        except ChannelClosed:
+            self._selector.unregister(self._parent)
+            self._step(machine.StopWanted())
+            self._parent = Channel.pair()[0]
+
+    def _hear_operators(self) -> None:
+        while (operator := operator_socket.accept(self._server)) is not None:
+            operator.socket.settimeout(1.0)
+            try:
+                received = operator.receive()
+                if received is not None:
+                    self._obey(operator, received)
+            except (ChannelClosed, FrameRefused):
+                operator.close()
+
+    def _obey(self, operator: Channel, received: Received) -> None:
+        match received.frame.type:
+            case catalogue.STATUS:
+                self._asking.append(operator)
+                self._asked_ms = now_ms()
+                gate = self._state.active_gate
+                if gate is None:
+                    self._answer_status()
+                else:
+                    self._tell(gate.serial, catalogue.COUNT)
+            case catalogue.MODE:
+                (mode,) = unpack_exact(catalogue.MODE_BODY, received.frame.body, "mode")
+                self._step(machine.ModeWanted(Mode(int(mode))))
+                self._answer(operator, catalogue.MODE_ANSWER, b"")
+            case catalogue.LOAD if len(received.descriptors) == 1:
+                self._load(operator, received.descriptors[0])
+            case catalogue.STOP:
+                self._step(machine.StopWanted())
+                self._answer(operator, catalogue.STOP, b"")
+            case _:
+                operator.close()
+
+    def _load(self, operator: Channel, descriptor: int) -> None:
+        try:
+            digest = operator_socket.digest_of_sealed(descriptor)
+        except FrameRefused as refusal:
+            os.close(descriptor)
+            self._answer(operator, catalogue.LOAD_ANSWER, f"{refusal.code}\n{refusal.what}\n{refusal.way_out}".encode())
+            return
+        if self._loading is not None:
+            self._answer(self._loading, catalogue.LOAD_ANSWER, b"content-refused\nanother release was loaded\nload again")
+        number = max(self._children.contents) + 1
+        self._children.contents[number] = Content(number, descriptor, digest)
+        self._loading = operator
+        self._step(machine.NewRelease(number))
+
+    def _answer(self, operator: Channel, frame_type: int, body: bytes) -> None:
+        try:
+            operator.try_send(frame_type, body)
+        except ChannelClosed:
+            pass
+        operator.close()
+
+    def _answer_status(self) -> None:
+        if not self._asking:
+            return
+        body = encode_status_report(warden_status.report(self._state, self._children))
+        for operator in self._asking:
+            self._answer(operator, catalogue.STATUS_ANSWER, body)
+        self._asking.clear()
+
+    def _supervise(self) -> None:
+        """The watchdog's beat, the scanners' memory, and operators whose gate does not count."""
+        for watchdog in self._children.of(Kind.WATCHDOG):
+            process = self._state.find(watchdog.serial)
+            ready = process is not None and process.stage is machine.Stage.READY
+            if ready and watchdog.beat is not None and watchdog.beat.age_ms() > limits.HEARTBEAT_STALE_MS:
+                self._step(machine.BeatStale(watchdog.serial))
+        for zygote in self._children.of(Kind.ZYGOTE):
+            for pid in warden_status.scanner_pids(zygote):
+                if warden_status.resident_bytes(pid) > limits.SCANNER_RESIDENT_BYTES_MAX:
+                    os.kill(pid, signal.SIGKILL)
+        if self._asking and now_ms() - self._asked_ms > limits.QUESTION_DEADLINE_MS:
+            self._answer_status()
+
+    def _report_status(self) -> None:
+        now = now_ms()
+        if now - self._reported_ms < limits.STATUS_INTERVAL_MS and not self._notes.status_wanted:
+            return
+        self._reported_ms = now
+        self._notes.status_wanted = False
+        gate = self._state.active_gate
+        if gate is not None:
+            self._tell(gate.serial, catalogue.COUNT)  # for the next report; this one has the last counters
+        body = encode_status_report(warden_status.report(self._state, self._children))
+        for courier in self._children.of(Kind.COURIER):
+            self._children.tell(courier, STATUS_REPORT, body)
+
+
+def now_ms() -> int:
+    """Monotonic milliseconds."""
+    return time.monotonic_ns() // 1_000_000
+
+
+def main(arguments: Arguments, parent: Channel) -> None:
+    """Run the sensor until told to stop."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    die_with_parent()
+    warden = Warden(arguments, parent)
+    signal.signal(signal.SIGTERM, lambda *_: warden._step(machine.StopWanted()))  # noqa: SLF001 - our own loop
+    warden.run()
+
+
+if __name__ == "__main__":
+    run_child(main)

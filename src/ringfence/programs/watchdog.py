@@ -1,0 +1,66 @@
+"""The process that watches the gate's beat: a stale beat is SIGKILL, and the kernel then frees everybody who waits.
+
+It holds a pidfd and a page of shared memory, and nothing else: same uid as the gate, no capability, no file.  It beats
+itself; the warden watches that.
+"""
+
+import os
+import select
+import signal
+
+from ringfence.host import processes, sandbox
+from ringfence.host.channel import Channel
+from ringfence.host.child import Arguments, run_child
+from ringfence.host.heartbeat import Beat
+from ringfence.model import limits
+from ringfence.model.errors import FrameRefused
+from ringfence.wire import catalogue
+from ringfence.wire.frames import WAY_OUT
+
+NICENESS = -11
+"""Before the gate: it must be able to kill it on a busy machine."""
+
+
+def main(arguments: Arguments, warden: Channel) -> None:
+    """Watch for ever."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    beat = Beat(arguments.number("beat-fd"))
+    os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+    sandbox.enter(processes.WATCHDOG)
+    warden.send(catalogue.READY, catalogue.READY_BODY.pack(0, bytes(32), 0))
+    watched: tuple[int, Beat] | None = None
+    while True:
+        beat.beat()
+        poll = select.poll()
+        poll.register(warden, select.POLLIN)
+        if watched is not None:
+            poll.register(watched[0], select.POLLIN)
+        poll.poll(limits.HEARTBEAT_INTERVAL_MS // 2)
+        while (received := warden.receive(wait=False)) is not None:
+            if received.frame.type != catalogue.WATCH or len(received.descriptors) != 2:
+                raise FrameRefused(f"the warden sent a frame of type {received.frame.type} to the watchdog", WAY_OUT)
+            if watched is not None:
+                os.close(watched[0])
+            watched = (received.descriptors[0], Beat(received.descriptors[1]))
+            os.close(received.descriptors[1])
+        watched = _check(watched)
+
+
+def _check(watched: tuple[int, Beat] | None) -> tuple[int, Beat] | None:
+    """Kill the gate when its beat is stale; forget it once it is dead."""
+    if watched is None:
+        return None
+    pidfd, beat = watched
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    if poll.poll(0):
+        os.close(pidfd)
+        return None
+    if beat.age_ms() > limits.HEARTBEAT_STALE_MS:
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    return watched
+
+
+if __name__ == "__main__":
+    run_child(main)

@@ -1,0 +1,197 @@
+"""The parent of all scanners: loads the content once, then forks a scanner whenever a gate asks for one.
+
+Single-threaded on purpose: a fork of a threaded process is luck.  It reads the package manager's digests while it is
+still root, then drops, proves it, and only then looks at the content, whose bytes it got in a sealed memory file.
+"""
+
+import gc
+import hashlib
+import os
+import selectors
+import signal
+from dataclasses import dataclass, field
+
+from ringfence.detect.yara import CompiledContent, compile_release
+from ringfence.host import processes, sandbox
+from ringfence.host.channel import Channel, ChannelClosed, Received
+from ringfence.host.child import Arguments, run_child
+from ringfence.host.scan_process import ScanContext, run_scanner
+from ringfence.host.vouched import VouchedDigests, from_dpkg
+from ringfence.model.errors import ContentRefused, FrameRefused
+from ringfence.model.records import ReleaseReference, RuleReference
+from ringfence.model.release import Release
+from ringfence.wire import catalogue
+from ringfence.wire.frames import WAY_OUT, unpack_exact
+from ringfence.wire.release import decode_release
+from ringfence.wire.rule_table import RuleTable, encode_rule_table
+
+CONTENT_WAY_OUT = "give the host another release; it goes on with the one before"
+
+
+@dataclass(slots=True)
+class GateClient:
+    """One gate that is served, and its scanners by slot."""
+
+    channel: Channel
+    pids: dict[int, int] = field(default_factory=dict)
+
+
+class Zygote:
+    """The loop of the zygote."""
+
+    def __init__(self, warden: Channel, context: ScanContext) -> None:
+        self._warden = warden
+        self._context = context
+        self._selector = selectors.PollSelector()
+        self._selector.register(warden, selectors.EVENT_READ)
+
+    def run(self) -> None:
+        """Serve for ever."""
+        while True:
+            for key, _ in self._selector.select(1.0):
+                if key.data is None:
+                    self._hear_warden()
+                else:
+                    self._hear_gate(key.data)
+            _reap()
+
+    def _hear_warden(self) -> None:
+        while (received := self._warden.receive(wait=False)) is not None:
+            (descriptor,) = _one_descriptor(received)
+            if received.frame.type == catalogue.ADOPT_GATE:
+                client = GateClient(Channel.adopt(descriptor))
+                self._selector.register(client.channel, selectors.EVENT_READ, client)
+            elif received.frame.type == catalogue.USE_FINDINGS:
+                self._context.findings_descriptor = descriptor
+            else:
+                raise FrameRefused(f"the warden sent a frame of type {received.frame.type} to the zygote", WAY_OUT)
+
+    def _hear_gate(self, client: GateClient) -> None:
+        try:
+            while (received := client.channel.receive(wait=False)) is not None:
+                if received.frame.type == catalogue.SPAWN:
+                    self._spawn(client, received)
+                elif received.frame.type == catalogue.KILL:
+                    (slot,) = unpack_exact(catalogue.KILL_BODY, received.frame.body, "kill")
+                    _kill(client.pids.pop(int(slot), 0))
+                else:
+                    raise FrameRefused(f"a gate sent a frame of type {received.frame.type} to the zygote", WAY_OUT)
+        except (ChannelClosed, FrameRefused):
+            self._selector.unregister(client.channel)
+            client.channel.close()
+            for pid in client.pids.values():
+                _kill(pid)
+
+    def _spawn(self, client: GateClient, received: Received) -> None:
+        (descriptor,) = _one_descriptor(received)
+        slot, processor, idle, gate_id = (
+            int(value) for value in unpack_exact(catalogue.SPAWN_BODY, received.frame.body, "spawn")
+        )
+        _kill(client.pids.pop(slot, 0))
+        pid = os.fork()
+        if pid == 0:
+            self._become_scanner(descriptor, processor, idle=bool(idle), gate_id=gate_id)
+        os.close(descriptor)
+        client.pids[slot] = pid
+        client.channel.send(catalogue.SPAWNED, catalogue.SPAWNED_BODY.pack(slot, pid))
+
+    def _become_scanner(self, descriptor: int, processor: int, *, idle: bool, gate_id: int) -> None:
+        """In the child: let go of everything of the zygote's, then scan until the gate lets go of us."""
+        try:
+            for key in list(self._selector.get_map().values()):
+                os.close(key.fd)
+            run_scanner(self._context, descriptor, processor, idle=idle, gate_id=gate_id)
+        finally:
+            os._exit(70)
+
+
+def _one_descriptor(received: Received) -> tuple[int]:
+    if len(received.descriptors) != 1:
+        for descriptor in received.descriptors:
+            os.close(descriptor)
+        raise FrameRefused(f"a frame of type {received.frame.type} without its one descriptor", WAY_OUT)
+    return (received.descriptors[0],)
+
+
+def _kill(pid: int) -> None:
+    if pid > 0:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+def _reap() -> None:
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+
+
+def _load(content_descriptor: int) -> tuple[CompiledContent, bytes, int]:
+    """Decode and compile the release in the sealed memory file; the rule table for the courier; the version."""
+    size = os.fstat(content_descriptor).st_size
+    data = bytearray()
+    while len(data) < size:
+        piece = os.pread(content_descriptor, min(size - len(data), 1 << 20), len(data))
+        if not piece:
+            raise ContentRefused("the release in memory is shorter than it says", CONTENT_WAY_OUT)
+        data += piece
+    release = decode_release(bytes(data))
+    return compile_release(release), encode_rule_table(_table(release, bytes(data))), release.manifest.version
+
+
+def _table(release: Release, data: bytes) -> RuleTable:
+    """The names and authors of the rules, by index, for the courier."""
+    manifest = release.manifest
+    rules = tuple(
+        RuleReference(
+            identifier=rule.identifier,
+            pack=rule.pack,
+            author=rule.author,
+            description=rule.description,
+            severity=rule.severity,
+            action=rule.action,
+            technique=rule.technique,
+            reference=rule.reference,
+            licence=rule.licence,
+        )
+        for rule in manifest.rules
+    )
+    return RuleTable(ReleaseReference(manifest.name, manifest.version, hashlib.sha256(data).hexdigest()), rules)
+
+
+def _memory_file(name: str, data: bytes) -> int:
+    descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+    return descriptor
+
+
+def main(arguments: Arguments, warden: Channel) -> None:
+    """Load, drop, compile, serve."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    vouched: VouchedDigests = from_dpkg()
+    sandbox.enter(processes.ZYGOTE)
+    content, table, version = _load(arguments.number("content-fd"))
+    context = ScanContext(
+        content=content,
+        vouched=vouched,
+        known_descriptor=arguments.number("known-fd"),
+        release_index=arguments.number("release-index"),
+        findings_descriptor=-1,
+    )
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    digest = bytes.fromhex(arguments.one("sha256"))
+    ready = catalogue.READY_BODY.pack(version, digest, context.release_index)
+    warden.send(catalogue.READY, ready, (_memory_file("ringfence-rules", table),))
+    Zygote(warden, context).run()
+
+
+if __name__ == "__main__":
+    run_child(main)
