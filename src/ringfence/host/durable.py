@@ -38,8 +38,7 @@ def write_durably(path: Path, data: bytes, *, mode: int = _MODE) -> None:
 class Storage(Protocol):
     """A directory of files that can be appended to and replaced.  A simulation stands in for it in tests.
 
-    What `append` has written is certain only after `sync`.  Every write raises DiskFull when it cannot be done; after a
-    failed `sync` nothing is known about what was written since the one before.
+    What `append` has written is certain only after `sync`.  Every write raises DiskFull when it cannot be done.
     """
 
     def names(self) -> tuple[str, ...]:
@@ -55,7 +54,11 @@ class Storage(Protocol):
         ...
 
     def sync(self, name: str) -> None:
-        """Return when everything written to a file would survive the loss of power."""
+        """Return when everything written to a file would survive the loss of power.
+
+        When that fails, what was appended since the last success is taken back: a later sync could claim what the
+        kernel has given up.
+        """
         ...
 
     def replace(self, name: str, data: bytes) -> None:
@@ -75,6 +78,7 @@ class Directory:
         self._path = path
         self._name = ""
         self._descriptor = -1
+        self._synced_bytes = 0
         for unfinished in sorted(path.glob(f"*{_TEMPORARY}")):
             unfinished.unlink(missing_ok=True)
 
@@ -105,9 +109,15 @@ class Directory:
             raise _disk_full(self._path / name, error) from error
 
     def sync(self, name: str) -> None:
-        """Return when everything written to a file would survive the loss of power."""
+        """Return when everything written to a file would survive the loss of power, or take it back."""
         try:
-            os.fsync(self._opened(name))
+            descriptor = self._opened(name)
+            try:
+                os.fsync(descriptor)
+            except OSError:
+                os.ftruncate(descriptor, self._synced_bytes)
+                raise
+            self._synced_bytes = os.fstat(descriptor).st_size
         except OSError as error:
             raise _disk_full(self._path / name, error) from error
 
@@ -134,6 +144,7 @@ class Directory:
             self.close()
             self._descriptor = os.open(self._path / name, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
             self._name = name
+            self._synced_bytes = os.fstat(self._descriptor).st_size
         return self._descriptor
 
 

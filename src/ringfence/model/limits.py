@@ -654,6 +654,15 @@ RULE_PROBE_MS_MAX: Final = 200
 RULE_PROBE_BYTES: Final = 4_194_304
 """Size of a probe: large enough to tell a slow rule from a normal one, small enough to try thousands."""
 
+RULE_PROBE_SMALL_BYTES: Final = 98_304
+"""Size of a small probe: many conditions ask for `filesize < 100KB` and never reach their patterns on a large one."""
+
+RULE_PROBE_BATCH: Final = 64
+"""Rules that are probed together before a slow batch is cut in half."""
+
+RULE_PROBE_WAIT_S: Final = 80
+"""Longest wait for the child that compiles and probes a batch: eight probes of ten seconds."""
+
 FILTER_CHOICES_MAX: Final = 200
 """Entries of one drop-down of the alert filters; past it a person types."""
 
