@@ -130,8 +130,8 @@ async def _serve(options: ServeOptions, on_started: Callable[[Started], None]) -
             with contextlib.suppress(asyncio.CancelledError):
                 await upkeep
             with contextlib.suppress(RingfenceError):  # a full disk must not turn a clean end into an error
-                await server_time.record_time(database, clock())
                 await _write_audit(database, AuditAction.SERVER_STOPPED, clock())
+                await server_time.record_time(database, clock())  # last: no line of the log may be later
 
 
 class _Server(uvicorn.Server):
