@@ -3,17 +3,20 @@
     python tools/generate_docs.py [--check]
 
 `docs/messages.md` comes from `wire/catalogue.py`, `docs/exit-status.md` from `model/errors.py`, `docs/limits.md` from
-`model/limits.py`.  With `--check` nothing is written: the exit status is 1 where a document is stale, and it is named.
+`model/limits.py`, `docs/processes.md` from `host/processes.py`.
+
+With `--check` nothing is written: the exit status is 1 where a document is stale, and it is named.
 """
 
 import argparse
 import ast
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
+from ringfence.host import processes, sandbox
 from ringfence.model import errors, limits
 from ringfence.wire import catalogue
 
@@ -74,10 +77,41 @@ def limits_document() -> str:
     return "\n".join(lines) + "\n"
 
 
+def processes_document() -> str:
+    """`docs/processes.md`: what each process may still do once it has dropped."""
+    lines = [
+        "# What each process may do\n",
+        "After it has dropped, and proven that by trying. The warden is not in the table: it stays root, starts,",
+        "watches and replaces the others, and reads fixed frames only.\n",
+        "| process | uid | capabilities | reads files | writes files | connects | forks | descriptors | system calls |",
+        "| --- | --: | --- | --- | --- | --- | --- | --: | --: |",
+    ]
+    profiles = _profiles()
+    for one in profiles:
+        cells = (
+            f"`{one.name}`",
+            str(one.uid),
+            _listed(_capability(number) for number in sorted(one.capabilities)),
+            _listed(one.access.readable),
+            _listed(one.access.writable),
+            "yes" if one.access.connect else "no",
+            "yes" if one.may_fork else "no",
+            f"{one.descriptors_max:,}",
+            str(len(one.syscalls)),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    lines.append("\nEvery system call that is not named for a process is refused.")
+    for one in profiles:
+        lines.append(f"\n## System calls of the {one.name}\n")
+        lines.append(", ".join(f"`{name}`" for name in sorted(one.syscalls)))
+    return "\n".join(lines) + "\n"
+
+
 DOCUMENTS: Final[dict[str, Callable[[], str]]] = {
     "docs/messages.md": messages_document,
     "docs/exit-status.md": exit_status_document,
     "docs/limits.md": limits_document,
+    "docs/processes.md": processes_document,
 }
 """Path -> what makes its text."""
 
@@ -100,6 +134,21 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"generate_docs: stale: {', '.join(stale)}\n  way out: make docs\n")
         return 1
     return 0
+
+
+def _profiles() -> list[sandbox.Profile]:
+    """Every profile of the table, the courier's with the names of its files."""
+    found = [value for value in vars(processes).values() if isinstance(value, sandbox.Profile)]
+    return [*found, processes.courier("the spool", ("identity, certificate and resolver files",))]
+
+
+def _capability(number: int) -> str:
+    names = [name for name, value in vars(sandbox).items() if name.startswith("CAP_") and value == number]
+    return f"`{names[0]}`" if names else str(number)
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(words) or "none"
 
 
 def _leaves() -> list[type[errors.RingfenceError]]:

@@ -2,8 +2,8 @@
 
     python tools/update_readme_figures.py [--bench build/bench.json] [--readme README.md]
 
-Replaces what stands between the two markers in the README.  The file and the figures come from `make bench`; where there
-is no such file nothing is changed.
+Replaces what stands between the two markers in the README.  The file and its figures come from `make bench`; where
+there is no such file nothing is changed.
 """
 
 import argparse

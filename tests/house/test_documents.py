@@ -7,7 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from tests.house.sources import ROOT, SOURCE, documents, functions_of, relative, repository_files, text_of, tree_of
+from tests.house.sources import (
+    ROOT,
+    SOURCE,
+    documents,
+    functions_of,
+    python_files,
+    relative,
+    repository_files,
+    text_of,
+    tree_of,
+)
 
 from ringfence.programs.cli import COMMANDS
 
@@ -28,6 +38,16 @@ def test_every_path_named_exists() -> None:
         for span in _spans(document)
         for path in _paths_in(span)
         if not _exists(path)
+    ]
+    assert missing == []
+
+
+def test_every_document_named_by_the_code_exists() -> None:
+    missing = [
+        f"{relative(path)}: {name}"
+        for path in python_files("src/", "tests/", "tools/", "bench/")
+        for name in re.findall(r"docs/[a-z0-9/-]+\.md", text_of(path))
+        if not (ROOT / name).is_file()
     ]
     assert missing == []
 

@@ -16,6 +16,9 @@ BOUND_WORDS: Final = frozenset(
 )
 """A numeric constant with one of these words in its name is a bound.  Sizes of formats, modes and units are not."""
 
+REPRESENTATION_WORDS: Final = frozenset("DIGITS INTEGER BYTE PLANE".split())
+"""The largest value that a representation can hold is a fact, not a bound of ours."""
+
 NOT_LIMITS: Final[dict[str, str]] = {
     "wire/": "widths of a format that peers agreed on: a decoder's bound is part of the format",
     "host/kernel.py": "numbers of the kernel's interface",
@@ -78,9 +81,10 @@ def _numeric_constants(tree: ast.Module) -> list[str]:
     names = []
     for node in tree.body:
         target, value = _assignment(node)
-        if target is None or value is None or not target.isupper() or BOUND_WORDS.isdisjoint(target.split("_")):
+        words = set((target or "").split("_"))
+        if target is None or value is None or not target.isupper() or BOUND_WORDS.isdisjoint(words):
             continue
-        if _is_number(value):
+        if _is_number(value) and REPRESENTATION_WORDS.isdisjoint(words):
             names.append(target)
     return names
 
