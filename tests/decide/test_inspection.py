@@ -93,7 +93,7 @@ def test_a_large_file_is_scanned_in_pieces_with_true_offsets() -> None:
 
 
 def test_a_file_that_shrinks_is_unknown() -> None:
-    found = inspect_whole(FakeEngine(), CalledBytes(lambda length, offset: b"short"[offset:][:length], 100))
+    found = inspect_whole(FakeEngine(), CalledBytes(lambda length, offset: b"short"[offset : offset + length], 100))
     assert found.findings.reason is UnknownReason.FILE_UNREADABLE
 
 

@@ -1,8 +1,8 @@
 """Workers that scan on demand: started, fed with descriptors, timed, killed and replaced.
 
-One thread, one loop.  Each worker holds at most `DEMAND_PENDING_MAX` files and answers in order; the first of them is the
-one that it works on, and only that one's deadline runs.  A worker that dies, hangs or breaks the protocol is killed and
-replaced; the file that it worked on is answered as not scanned, the others go to its successor.
+One thread, one loop.  Each worker holds at most `DEMAND_PENDING_MAX` files and answers in order; the first of them is
+the one that it works on, and only that one's deadline runs.  A worker that dies, hangs or breaks the protocol is killed
+and replaced; the file that it worked on is answered as not scanned, the others go to its successor.
 """
 
 import os
@@ -13,8 +13,9 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Self
 
 from ringfence.host.channel import Channel, ChannelClosed, Received
 from ringfence.host.tree_walk import FoundFile
@@ -53,7 +54,7 @@ class DemandPool:
     """A fixed number of workers over one release.  Use as a context manager: leaving it kills them all."""
 
     def __init__(self, release_descriptor: int, workers: int, deadline_ms: int = DEMAND_DEADLINE_MS) -> None:
-        """`release_descriptor` stays the caller's; each worker reads it from its start."""
+        """`release_descriptor` stays the caller's; each worker reads it from its start, with pread."""
         self._release = release_descriptor
         self._deadline_ms = deadline_ms
         self._selector = selectors.DefaultSelector()
@@ -64,7 +65,7 @@ class DemandPool:
         self.replaced = 0
         self.release: demand.DemandReady | None = None
 
-    def __enter__(self) -> "DemandPool":
+    def __enter__(self) -> Self:
         """Start the workers; they load while the caller begins."""
         for _ in range(self._count):
             self._start()
@@ -125,12 +126,9 @@ class DemandPool:
         worker.pending.append((self._job, file))
         if len(worker.pending) == 1:
             self._time(worker)
-        try:
-            worker.channel.send(
-                demand.DEMAND_SCAN, demand.SCAN_BODY.pack(self._job, file.size_bytes), (file.descriptor,)
-            )
-        except (OSError, ChannelClosed):
-            pass  # its end arrives as an event, with this file among its pending ones
+        body = demand.SCAN_BODY.pack(self._job, file.size_bytes)
+        with suppress(OSError, ChannelClosed):  # its end arrives as an event, with this file among its pending ones
+            worker.channel.send(demand.DEMAND_SCAN, body, (file.descriptor,))
 
     def _time(self, worker: _Worker) -> None:
         """Let the deadline of the worker's first file run from now."""
@@ -157,7 +155,7 @@ class DemandPool:
         for descriptor in received.descriptors:
             os.close(descriptor)
         frame = received.frame
-        if frame.type == demand.DEMAND_FAILED:
+        if frame.type == demand.DEMAND_FAILED and not worker.ready:
             raise _start_error(*demand.decode_failed(frame.body))
         if frame.type == demand.DEMAND_READY and not worker.ready:
             self.release = demand.decode_ready(frame.body)
@@ -186,7 +184,7 @@ class DemandPool:
             os.close(file.descriptor)
             yield Scanned(
                 file,
-                demand.DemandResult(job, 0, Outcome.UNKNOWN, reason, False, "", (), (), ()),  # noqa: FBT003
+                demand.DemandResult(job, 0, Outcome.UNKNOWN, reason, False, "", (), (), ()),
             )
         self._again.extend(file for _, file in worker.pending)
         worker.pending.clear()
@@ -213,13 +211,8 @@ class DemandPool:
         worker = _Worker(process, ours, _now_ms() + DEMAND_START_MS)
         self._workers.append(worker)
         self._selector.register(ours.fileno(), selectors.EVENT_READ, worker)
-        fresh = os.open(f"/proc/self/fd/{self._release}", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            ours.send(demand.DEMAND_START, b"", (fresh,))
-        except (OSError, ChannelClosed):
-            pass  # its end arrives as an event
-        finally:
-            os.close(fresh)
+        with suppress(OSError, ChannelClosed):  # its end arrives as an event
+            ours.send(demand.DEMAND_START, b"", (self._release,))
 
     def _end(self, worker: _Worker) -> None:
         self._workers.remove(worker)

@@ -1,8 +1,8 @@
 """Finding the files below some paths, and opening each without being caught by what else lies there.
 
 1. Symbolic links are not followed, neither to files nor to directories; a path that the person named is.
-2. Only regular files are opened, and only after `lstat` says so: opening a pipe wakes its writer, opening a device may do
-   anything.  The open itself neither follows a link nor blocks, and `fstat` has the last word.
+2. Only regular files are opened, and only after `lstat` says so: opening a pipe wakes its writer, opening a device may
+   do anything.  The open itself neither follows a link nor blocks, and `fstat` has the last word.
 3. A file with several names is given once; so is a directory, whatever mounts show it again: a walk always ends.
 4. Mounts are crossed, except into file systems that are no storage (`PSEUDO_FILE_SYSTEMS`), unless `one_file_system`.
 5. What cannot be read is reported, never fatal.  Files that vanish while we walk are no news.
@@ -13,6 +13,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum, unique
+from pathlib import Path
 from typing import Final
 
 from ringfence.model.errors import PathRefused
@@ -87,7 +88,7 @@ class _Walk:
     def everything(self, paths: Sequence[str]) -> Iterator[FoundFile | PassedBy]:
         for path in paths:
             try:
-                status = os.stat(path)  # noqa: PTH116 - paths may hold any bytes
+                status = os.stat(path)
                 target = os.path.realpath(path) if os.path.islink(path) else path
             except OSError as error:
                 yield PassedBy(path, Passed.UNREADABLE, _why(error))
@@ -125,7 +126,7 @@ class _Walk:
         try:
             with os.scandir(descriptor) as entries:
                 for entry in entries:
-                    path = os.path.join(directory, entry.name)  # noqa: PTH118 - paths may hold any bytes
+                    path = os.path.join(directory, entry.name)
                     if entry.is_symlink():
                         continue
                     if entry.is_dir(follow_symlinks=False):
@@ -179,7 +180,7 @@ def pseudo_devices() -> frozenset[int]:
     """Device numbers of the mounted file systems that are no storage; none where /proc is not mounted."""
     devices: set[int] = set()
     try:
-        with open("/proc/self/mountinfo", "rb") as mounts:
+        with Path("/proc/self/mountinfo").open("rb") as mounts:
             for line in mounts:
                 fields = line.split()
                 kind = fields[fields.index(b"-") + 1].decode("ascii", "replace")
