@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from ringfence.host.channel import Channel, ChannelClosed
-from ringfence.model.errors import RingfenceError
+from ringfence.model import errors
+from ringfence.model.errors import InternalError, RingfenceError
 from ringfence.wire import catalogue
 
 FAILURE_BYTES_MAX = 8_192
@@ -63,6 +64,15 @@ def run_child(main: Callable[[Arguments, Channel], None]) -> None:
         os._exit(0)  # the warden or the peer is gone: so are we
     except BaseException as error:  # noqa: BLE001 - the last line: whatever it is, the warden hears of it
         fail(error)
+
+
+def reported(body: bytes) -> RingfenceError:
+    """The error that a process reported in a FAILED frame (or an answer): code, what, way out, one a line."""
+    code, _, rest = body.decode("utf-8", "replace").partition("\n")
+    what, _, way_out = rest.partition("\n")
+    kinds = (one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, RingfenceError))
+    kind = next((one for one in kinds if one.code == code), InternalError)
+    return kind(what or "the sensor ended before it was ready", way_out or "report this with the sensor's version")
 
 
 def _tell(warden: Channel, error: BaseException) -> None:

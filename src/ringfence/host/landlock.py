@@ -29,6 +29,7 @@ FILE_RIGHTS_NEWEST: Final = (1 << 16) - 1
 CONNECT_TCP: Final = 1 << 1
 NET_RIGHTS: Final = 0b11
 SCOPE_RIGHTS: Final = 0b11
+SCOPE_SIGNAL: Final = 1 << 1
 ABI_NET: Final = 4
 ABI_SCOPE: Final = 6
 WRITE_RIGHTS: Final = (1 << 1) | (1 << 4) | (1 << 5) | (1 << 7) | (1 << 8) | (1 << 13) | TRUNCATE
@@ -42,6 +43,9 @@ class Access:
     readable: tuple[str, ...] = ()
     writable: tuple[str, ...] = ()
     connect: bool = False
+    signals: bool = False
+    """Whether processes outside the sandbox may be signalled, as far as the uid allows."""
+
     files_of_events: bool = False
     """Reading files is left open, because the kernel opens the file of a fanotify event in the name of the thread that
     reads the event; the seccomp filter of such a thread must forbid every way to open a file by name."""
@@ -66,7 +70,8 @@ def restrict(access: Access) -> int:
         files &= ~READ_FILE
     net = NET_RIGHTS & ~(CONNECT_TCP if access.connect else 0)
     size = 24 if version >= ABI_SCOPE else 16 if version >= ABI_NET else 8
-    attributes = struct.pack("QQQ", files, net, SCOPE_RIGHTS)[:size]
+    scope = SCOPE_RIGHTS & ~(SCOPE_SIGNAL if access.signals else 0)
+    attributes = struct.pack("QQQ", files, net, scope)[:size]
     buffer = ctypes.create_string_buffer(attributes, size)
     ruleset = syscall(CREATE_RULESET, buffer, ctypes.c_size_t(size), ctypes.c_ulong(0))
     try:

@@ -71,7 +71,7 @@ WATCHDOG: Final = Profile(
     uid=UID_GATE,
     capabilities=frozenset(),
     syscalls=_INTERPRETER | _MESSAGES | frozenset({"pidfd_send_signal", "fcntl"}),
-    access=Access(),
+    access=Access(signals=True),
 )
 
 SCANNER: Final = Profile(

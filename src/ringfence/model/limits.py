@@ -742,3 +742,9 @@ DEMAND_TEXT_BYTES_MAX: Final = 240
 UPLINK_REFUSALS_MAX: Final = 8
 """How often one record may be refused as malformed, with growing waits, before it becomes a gap: a server that refuses
 everything for an hour costs one or two records, a record that no server takes does not stop the rest."""
+
+WARDEN_DEATHS_MAX: Final = 10
+"""Deaths of the warden that `ringfence up` answers with a new one; past them it gives up, with the host free."""
+
+SERVER_READY_MS: Final = 30_000
+"""Longest start or end of the embedded control plane: migrations of a full database included."""

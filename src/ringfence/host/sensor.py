@@ -1,0 +1,110 @@
+"""A running sensor, seen from the program that starts it: the warden as a child, and the channel to it."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from ringfence.host.channel import Channel, ChannelClosed
+from ringfence.host.child import reported
+from ringfence.host.marks import Place
+from ringfence.host.sensor_state import SensorState
+from ringfence.model.limits import PROCESS_READY_MS, PROCESS_RETIRE_MS
+from ringfence.model.verdict import Mode
+from ringfence.wire import catalogue
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the operator asked for."""
+
+    places: tuple[Place, ...]
+    strict: bool
+    fail_closed: tuple[str, ...]
+    mode: Mode
+
+
+class Sensor:
+    """The warden's parent."""
+
+    def __init__(self, state: SensorState, wanted: Wanted, content_descriptor: int) -> None:
+        self._state = state
+        self._wanted = wanted
+        self._content = content_descriptor
+        self._start()
+
+    def _start(self) -> None:
+        ours, theirs = Channel.pair()
+        wanted, state = self._wanted, self._state
+        words = ["--warden-fd", str(theirs.fileno()), "--content-fd", str(self._content)]
+        words += ["--strict", str(int(wanted.strict)), "--mode", str(int(wanted.mode))]
+        words += ["--spool", str(state.spool), "--identity", str(state.identity), "--socket", str(state.socket)]
+        for place in wanted.places:
+            words += ["--place", place.spelled()]
+        for path in wanted.fail_closed:
+            words += ["--fail-closed", path]
+        # a session of its own: a Ctrl-C on the terminal is for us, and we end it in order
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-I", "-m", "ringfence.programs.warden", *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno(), self._content],
+            start_new_session=True,
+            env={},
+        )
+        theirs.close()
+        self._channel = ours
+
+    @property
+    def pid(self) -> int:
+        """The warden's pid."""
+        return self._process.pid
+
+    def fileno(self) -> int:
+        """The channel, for selectors: readable when the warden says something or is gone."""
+        return self._channel.fileno()
+
+    def wait_ready(self) -> None:
+        """Return when the kernel's questions are being answered.  Raises what the sensor could not do."""
+        self._channel.socket.settimeout(PROCESS_READY_MS / 1000)
+        try:
+            received = self._channel.receive()
+        except ChannelClosed:
+            received = None
+        if received is not None and received.frame.type == catalogue.READY:
+            self._channel.socket.settimeout(None)
+            return
+        self.stop()
+        raise reported(received.frame.body if received is not None else b"")
+
+    def hear(self) -> bool:
+        """Take what the warden says; False when it is gone."""
+        try:
+            while self._channel.receive(wait=False) is not None:
+                pass
+        except ChannelClosed:
+            return False
+        return self._process.poll() is None
+
+    def stop(self) -> None:
+        """End the sensor with the host unblocked."""
+        try:
+            self._channel.try_send(catalogue.STOP, b"")
+        except (ChannelClosed, OSError):
+            pass
+        try:
+            self._process.wait(2 * PROCESS_RETIRE_MS / 1000)
+        except subprocess.TimeoutExpired:
+            self._process.kill()  # its children die with it, and the kernel frees whoever waits
+            self._process.wait()
+        self._channel.close()
+
+    def start_again(self) -> None:
+        """After the warden's death: another one."""
+        self._process.wait()
+        self._channel.close()
+        self._start()
+
+    def close(self) -> None:
+        """Let go of the content."""
+        os.close(self._content)

@@ -1,0 +1,91 @@
+"""The sensor's part of a state directory: `DIR/host/`, `DIR/content/`, and the binds that a start has made."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ringfence.host import places
+from ringfence.host.durable import write_durably
+from ringfence.host.processes import UID_COURIER
+from ringfence.model.errors import PathRefused
+
+_LINE_BYTES_MAX: Final = 4096
+_PASSABLE: Final = 0o711
+"""Others may pass through, not list: the courier, who is nobody else's user, reaches its own spool and no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class SensorState:
+    """Where the sensor keeps what it must not forget."""
+
+    directory: Path
+
+    @property
+    def socket(self) -> Path:
+        """The warden's control socket."""
+        return self.directory / "host" / "warden.sock"
+
+    @property
+    def spool(self) -> Path:
+        """The courier's spool."""
+        return self.directory / "host" / "spool"
+
+    @property
+    def identity(self) -> Path:
+        """Who this host is to its server."""
+        return self.directory / "host" / "identity.json"
+
+    @property
+    def binds(self) -> Path:
+        """Directories that were bind-mounted onto themselves, one a line."""
+        return self.directory / "host" / "binds"
+
+    @property
+    def active_release(self) -> Path:
+        """The release in use, as bytes."""
+        return self.directory / "content" / "active.release"
+
+    def prepare(self) -> None:
+        """Make the directories.  Raises PathRefused."""
+        try:
+            for directory in (self.socket.parent, self.active_release.parent, self.spool):
+                directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.directory.chmod(_PASSABLE)
+            self.socket.parent.chmod(_PASSABLE)
+            os.chown(self.spool, UID_COURIER, UID_COURIER)
+        except OSError as error:
+            raise PathRefused(
+                f"{self.directory} cannot be the state directory: {error.strerror}",
+                "name a directory on a file system of this machine that root may write to",
+            ) from error
+
+    def bind(self, paths: list[str]) -> None:
+        """Bind-mount directories onto themselves; written down first.  Raises PathRefused or DiskFull."""
+        if not paths:
+            return
+        write_durably(self.binds, b"\n".join(os.fsencode(path) for path in paths))
+        for path in paths:
+            places.bind(path)
+
+    def unbind(self) -> None:
+        """Remove the binds of this start, or of one that was cut off."""
+        try:
+            lines = self.binds.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return
+        for line in lines:
+            if line.startswith(b"/") and len(line) <= _LINE_BYTES_MAX:
+                places.unbind(os.fsdecode(line))
+        self.binds.unlink(missing_ok=True)
+
+
+def require_sensor(directory: Path) -> SensorState:
+    """The state of a sensor that runs or has run.  Raises PathRefused when the directory is none."""
+    state = SensorState(directory)
+    if not state.socket.parent.is_dir():
+        raise PathRefused(
+            f"{directory}: not the state directory of a sensor",
+            "name the directory that was given to `ringfence up --state`",
+        )
+    return state

@@ -1,0 +1,134 @@
+"""`ringfence up`: the sensor and the control plane on this machine, in one command, until Ctrl-C."""
+
+import os
+import select
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ringfence.control.state import open_state
+from ringfence.host import operator_socket
+from ringfence.host.places import resolve_all
+from ringfence.host.sensor import Sensor, Wanted
+from ringfence.host.sensor_state import SensorState
+from ringfence.model.errors import InternalError, PathRefused, PrivilegeMissing, UsageRefused
+from ringfence.model.limits import RESTART_BACKOFF_MS_MAX, WARDEN_DEATHS_MAX
+from ringfence.model.verdict import Mode
+from ringfence.programs.embedded_server import EmbeddedServer
+from ringfence.programs.release_file import read_release
+from ringfence.programs.starter_content import starter_release
+
+
+def command(
+    state: Annotated[Path, typer.Option(help="Where alerts, content and keys are kept.", show_default=False)],
+    protect: Annotated[
+        list[str],
+        typer.Option(help="A directory or mount; `filesystem:PATH` for its whole file system.  May be repeated.",
+                     show_default=False),
+    ],
+    listen: Annotated[str, typer.Option(help="HOST:PORT of the console; port 0 takes a free one.")] = "127.0.0.1:8443",
+    mode: Annotated[str, typer.Option(help="observe (alert only) or enforce (refuse malicious files).")] = "enforce",
+    content: Annotated[
+        Path | None, typer.Option(help="The release to use; the starter content otherwise.", show_default=False)
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Ask at every open too: also sees reads through mappings, costs more.")
+    ] = False,
+    fail_closed: Annotated[
+        list[str] | None,
+        typer.Option(help="Refuse files below this path when there is no verdict in time.  May be repeated."),
+    ] = None,
+) -> None:
+    """Protect directories of this machine and open the console, until Ctrl-C.
+
+    Prints the console's address (and, once, how to log in), and `ready` when the kernel's questions are being answered.
+
+    Example: ringfence up --state /var/lib/ringfence --protect /srv/www --protect /home --mode observe
+    """
+    if os.geteuid() != 0:
+        raise PrivilegeMissing("only root may answer the kernel's questions", "run it again with sudo or as a service")
+    if mode.upper() not in Mode.__members__:
+        raise UsageRefused(f"{mode!r} is no mode", "say `observe` or `enforce`")
+    directory = state.absolute()
+    places, binds = resolve_all(protect)
+    if any(directory == Path(place.path) or Path(place.path) in directory.parents for place in places):
+        raise PathRefused(
+            f"{directory}: the state directory lies inside what is to be protected",
+            "choose a state directory outside, so that the sensor never waits for itself",
+        )
+    release = starter_release() if content is None else read_release(content)
+    open_state(directory)
+    sensor_state = SensorState(directory)
+    sensor_state.prepare()
+    sensor_state.unbind()
+    closed = tuple(os.path.realpath(path) for path in fail_closed or ())
+    wanted = Wanted(tuple(places), strict, closed, Mode[mode.upper()])
+    stopping = _stop_on_signals()
+    server = EmbeddedServer(directory, listen)
+    try:
+        sensor_state.bind(binds)
+        _run(sensor_state, wanted, release, server, stopping)
+    finally:
+        sensor_state.unbind()
+        server.stop()
+
+
+def _run(state: SensorState, wanted: Wanted, release: bytes, server: EmbeddedServer, stopping: int) -> None:
+    """Start the sensor, say ready, and keep it alive until told to stop."""
+    sensor = Sensor(state, wanted, operator_socket.sealed(release))
+    try:
+        # both start at once; the sensor needs no server to protect, so the server may be the slower of the two
+        sensor.wait_ready()
+        for line in server.wait_ready(state.identity):
+            print(line, flush=True)
+        print("ready", flush=True)
+        _watch(sensor, server, stopping)
+    finally:
+        sensor.stop()
+        sensor.close()
+
+
+def _watch(sensor: Sensor, server: EmbeddedServer, stopping: int) -> None:
+    """Until a signal.  A warden or a server that dies is started again; the warden not for ever."""
+    deaths = 0
+    while True:
+        poll = select.poll()
+        for descriptor in (stopping, sensor.fileno(), server.pidfd):
+            poll.register(descriptor, select.POLLIN)
+        ready = {descriptor for descriptor, _ in poll.poll()}
+        if stopping in ready:
+            return
+        if server.pidfd in ready:
+            print("ringfence: the control plane ended; starting it again", file=sys.stderr, flush=True)
+            server.start_again()
+        if sensor.fileno() in ready and not sensor.hear():
+            deaths += 1
+            if deaths > WARDEN_DEATHS_MAX:
+                raise InternalError(
+                    f"the warden died {deaths} times",
+                    "the machine goes on unprotected; report what `journalctl` or the terminal shows",
+                )
+            print("ringfence: the warden died; the host is free, starting it again", file=sys.stderr, flush=True)
+            _pause(stopping, deaths)
+            sensor.start_again()
+            sensor.wait_ready()
+            print("ready", flush=True)
+
+
+def _pause(stopping: int, deaths: int) -> None:
+    """Wait a little longer after each death, and not at all for somebody who wants to stop."""
+    poll = select.poll()
+    poll.register(stopping, select.POLLIN)
+    poll.poll(min(100 * 2**deaths, RESTART_BACKOFF_MS_MAX))
+
+
+def _stop_on_signals() -> int:
+    """A descriptor that becomes readable when SIGINT or SIGTERM comes."""
+    readable, writable = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    return readable
