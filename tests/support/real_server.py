@@ -68,7 +68,7 @@ class RealServer:
 
     def once(self, *words: str) -> str:
         """What one run of `ringfence server --state … WORDS` prints, for example a token or a password."""
-        run = subprocess.run(  # noqa: S603  # our own program with words of the test
+        run = subprocess.run(  # our own program with words of the test
             [*_RINGFENCE, "server", "--state", str(self.state), *words], check=True, capture_output=True, text=True
         )
         return run.stdout.strip()
@@ -91,7 +91,7 @@ class RealServer:
 def running_server(state: Path) -> Iterator[RealServer]:
     """Start a server on a free port of this machine with a new state directory, and stop it at the end."""
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    process = subprocess.Popen(  # noqa: S603  # our own program
+    process = subprocess.Popen(  # our own program
         [*_RINGFENCE, "server", "--state", str(state), "--listen", "127.0.0.1:0", "--json"],
         stdout=subprocess.PIPE,
         text=True,

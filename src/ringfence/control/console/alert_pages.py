@@ -1,7 +1,7 @@
 """The list of alerts, one alert, and triage of one or many.
 
-Triage of many is triage of one, repeated: each alert is its own transaction with the version that the page showed, so an
-alert that somebody else changed meanwhile is left alone and counted as such.
+Triage of many is triage of one, repeated: each alert is its own transaction with the version that the page showed, so
+an alert that somebody else changed meanwhile is left alone and counted as such.
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,7 +11,7 @@ from typing import Final
 from starlette.responses import Response
 
 from ringfence.control import commands, queries
-from ringfence.control.console.alert_query import SPANS_MS, alert_query_of
+from ringfence.control.console.alert_query import alert_query_of
 from ringfence.control.console.timeline import response_reason, timeline_of
 from ringfence.control.console.visit import Visit
 from ringfence.control.refusals import NotFound, RequestRefused, TriageStale
@@ -36,7 +36,6 @@ async def alerts_page(visit: Visit) -> Response:
         states=tuple(AlertState),
         responses=tuple(AlertResponse),
         sources=tuple(AlertSource),
-        spans=tuple(SPANS_MS),
         count_shown_max=COUNT_SHOWN_MAX,
         done=_done_text(visit),
     )

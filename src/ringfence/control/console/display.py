@@ -1,8 +1,8 @@
 """How values look on a page: pure functions from a value to text or markup.
 
 Every string that came from a host is hostile: a file name may hold HTML, control characters, right-to-left overrides,
-a hundred combining marks on one letter, or 4 KiB without a space.  `visible` is the one way such a string gets on a page:
-it escapes, shows each invisible or reordering character as a labelled escape, and never changes what is shown of the rest.
+a hundred combining marks on one letter, or 4 KiB without a space.  `visible` is the one way such a string gets on a
+page: it escapes, shows each invisible or reordering character as a labelled escape, and changes nothing of the rest.
 Nothing here reads a clock: `now_unix_ms` is an argument.
 """
 
@@ -22,6 +22,8 @@ _HOUR_MS: Final = 60 * _MINUTE_MS
 _DAY_MS: Final = 24 * _HOUR_MS
 
 _INVISIBLE_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"})
+_BYTE_MAX: Final = 0xFF
+_PLANE_MAX: Final = 0xFFFF
 _SHORT_ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0"}
 
 
@@ -29,7 +31,7 @@ def _escape_of(character: str) -> Markup:
     code = ord(character)
     short = _SHORT_ESCAPES.get(character)
     if short is None:
-        short = f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004 - the widths of the three escapes
+        short = f"\\x{code:02x}" if code <= _BYTE_MAX else f"\\u{code:04x}" if code <= _PLANE_MAX else f"\\U{code:08x}"
     name = unicodedata.name(character, "CONTROL" if unicodedata.category(character) == "Cc" else "UNNAMED")
     return Markup('<span class="escape" title="U+{:04X} {}">{}</span>').format(code, name, short)
 
@@ -181,11 +183,15 @@ def technique_address(technique: str) -> str:
         return ""
     if "." in technique and not (len(tail) == 3 and tail.isascii() and tail.isdigit()):  # noqa: PLR2004 - three digits
         return ""
-    return f"https://attack.mitre.org/techniques/{head}/{tail}/" if tail else f"https://attack.mitre.org/techniques/{head}/"
+    return (
+        f"https://attack.mitre.org/techniques/{head}/{tail}/"
+        if tail
+        else f"https://attack.mitre.org/techniques/{head}/"
+    )
 
 
 def safe_link(reference: str) -> str:
-    """`reference` when it is a plain http or https address without invisible characters, otherwise "": then it is only text."""
+    """`reference` when it is a plain http or https address without invisible characters; "" when it is only text."""
     if not (reference.isascii() and reference.isprintable()) or " " in reference:
         return ""
     try:

@@ -38,7 +38,7 @@ async def read_form(request: Request) -> Form:
     async for piece in request.stream():
         body += piece
         if len(body) > CONSOLE_FORM_BYTES_MAX:
-            raise RequestRefused(f"a form has at most {CONSOLE_FORM_BYTES_MAX} bytes", "shorten the text or select less")
+            raise RequestRefused(f"a form has at most {CONSOLE_FORM_BYTES_MAX} bytes", "shorten it or select less")
     try:
         return Form(
             tuple(

@@ -1,7 +1,7 @@
 """What only the console asks of the database: how well the fleet is protected, and what needs a person's attention.
 
-"Needs attention" is everything about the sensors themselves that is not as it should be, of the last day: a breaker that
-tripped, content that was refused, files that went on without a verdict, records that were lost, hosts that are silent.
+"Needs attention" is everything about the sensors themselves that is not as it should be, of the last day: a breaker
+that tripped, content that was refused, files that went on without a verdict, records that were lost, silent hosts.
 No data is never shown as good news: a host that has not reported is silent, whatever it said last.
 """
 
@@ -151,7 +151,13 @@ async def _bad_events(connection: AsyncConnection, since_unix_ms: int) -> tuple[
     )
     items = [
         AttentionItem(
-            row.kind, BAD_EVENTS[HostEventKind(row.kind)], row.subject, row.times, row.host_id, row.host_name, row.newest
+            row.kind,
+            BAD_EVENTS[HostEventKind(row.kind)],
+            row.subject,
+            row.times,
+            row.host_id,
+            row.host_name,
+            row.newest,
         )
         for row in found
     ]
@@ -197,9 +203,7 @@ async def _dropped(connection: AsyncConnection, since_unix_ms: int) -> tuple[Att
         .limit(CONSOLE_ATTENTION_ROWS_MAX)
     )
     return tuple(
-        AttentionItem(
-            "loss", "Dropped on the host", row.source, row.dropped, row.host_id, row.host_name, row.newest
-        )
+        AttentionItem("loss", "Dropped on the host", row.source, row.dropped, row.host_id, row.host_name, row.newest)
         for row in found
     )
 

@@ -4,8 +4,9 @@ Reading is GET, changing is POST with the session's form token, and after a chan
 behind the log-in goes through `visited`; those that do not are `/login` and the static files.
 """
 
+from collections.abc import Awaitable, Callable
+
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,7 +21,7 @@ from ringfence.control.console.overview_page import overview_page
 from ringfence.control.console.rendering import Renderer
 from ringfence.control.console.security import SecurityHeaders
 from ringfence.control.console.session_pages import account_page, choose_theme, help_page, log_out, login_endpoint
-from ringfence.control.console.visit import Endpoint, Handler, Parts, visited
+from ringfence.control.console.visit import Endpoint, Handler, Parts, Visit, visited
 from ringfence.control.refusals import NotFound
 from ringfence.control.services import ConsoleServices
 
@@ -68,15 +69,15 @@ def _favicon(assets: Assets) -> Endpoint:
     return favicon
 
 
-def _missing(parts: Parts) -> object:
+def _missing(parts: Parts) -> Callable[[Request, Exception], Awaitable[Response]]:
     """The page for an address that does not exist: only somebody who is logged in learns even that."""
 
-    async def refuse(_visit: object) -> Response:
+    async def refuse(_visit: Visit) -> Response:
         raise NotFound("there is no such page", "go back to the overview")
 
     endpoint = visited(parts, refuse)
 
-    async def missing(request: Request, _error: HTTPException) -> Response:
+    async def missing(request: Request, _error: Exception) -> Response:
         return await endpoint(request)
 
     return missing

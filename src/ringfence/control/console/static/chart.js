@@ -7,15 +7,6 @@
   // A colour of the style sheet as the canvas understands it, in the theme that is shown.
   function colour(name) {
     const probe = document.createElement("span");
-    probe.className = `tone-${name}`;
-    document.body.append(probe);
-    const value = getComputedStyle(probe).color;
-    probe.remove();
-    return value;
-  }
-
-  function variable(name) {
-    const probe = document.createElement("span");
     probe.className = `probe-${name}`;
     document.body.append(probe);
     const value = getComputedStyle(probe).color;
@@ -74,7 +65,7 @@
   }
 
   function options(place, data) {
-    const soft = variable("soft"), line = variable("line");
+    const soft = colour("soft"), line = colour("line");
     const font = `11px ${getComputedStyle(document.body).fontFamily}`;
     const axis = { stroke: soft, font, grid: { stroke: line, width: 1 }, ticks: { show: false } };
     const bars = uPlot.paths.bars({ size: [0.72, 22], align: 1, radius: 0.12 });
