@@ -77,6 +77,8 @@ class Installation:
     listen: str
     mode: str
     content: str | None
+    strict: bool = False
+    fail_closed: tuple[str, ...] = ()
 
 
 def unit_text(installation: Installation) -> str:
@@ -87,6 +89,10 @@ def unit_text(installation: Installation) -> str:
     words += ["--listen", installation.listen, "--mode", installation.mode]
     if installation.content is not None:
         words += ["--content", installation.content]
+    if installation.strict:
+        words.append("--strict")
+    for path in installation.fail_closed:
+        words += ["--fail-closed", path]
     return _TEMPLATE.format(
         command=" ".join(quoted(word) for word in words),
         capabilities=" ".join(CAPABILITIES),

@@ -1,5 +1,6 @@
 """`ringfence host install`: run the sensor as a hardened systemd service of this machine."""
 
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -25,6 +26,10 @@ def command(
     listen: Annotated[str, typer.Option(help="Address and port of the console.")] = "127.0.0.1:8443",
     mode: Annotated[str, typer.Option(help="observe or enforce.")] = "observe",
     content: Annotated[Path | None, typer.Option(help="A release file; the packaged baseline by default.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Ask at every open too, see `ringfence up --help`.")] = False,
+    fail_closed: Annotated[
+        list[Path] | None, typer.Option(help="Refuse files below this path when there is no verdict in time.")
+    ] = None,
     unit_directory: Annotated[Path, typer.Option(help="Where the unit file goes.")] = UNIT_DIRECTORY,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the unit file and change nothing.")] = False,
 ) -> None:
@@ -36,7 +41,9 @@ def command(
         ringfence host install --protect /srv --dry-run
         ringfence host install --protect /srv --protect /home && systemctl start ringfence
     """
-    text = unit_text(_installation(protect, state, listen, mode, content))
+    checked = _installation(protect, state, listen, mode, content)
+    closed = tuple(str(path.absolute()) for path in fail_closed or ())
+    text = unit_text(dataclasses.replace(checked, strict=strict, fail_closed=closed))
     if dry_run:
         print(text, end="")
         return

@@ -1,5 +1,7 @@
 """The unit's text: what is in it, what must never be, and that no word of the operator becomes another."""
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,6 +37,11 @@ def test_the_command_names_everything() -> None:
         " --listen 127.0.0.1:8443 --mode observe --content /etc/pack.release\n"
     ) in text
     assert "RequiresMountsFor=/srv /home\n" in text
+
+
+def test_strict_and_closed_paths_are_passed_on() -> None:
+    strict = dataclasses.replace(installation("/srv"), strict=True, fail_closed=("/srv/keys",))
+    assert unit_text(strict).count(" --strict --fail-closed /srv/keys\n") == 1
 
 
 def test_no_option_makes_a_mount_namespace() -> None:
