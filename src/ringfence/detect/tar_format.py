@@ -14,12 +14,12 @@ from ringfence.model.limits import ARCHIVE_ATTRIBUTES_BYTES_MAX, ARCHIVE_NAME_BY
 
 BLOCK_BYTES: Final = 512
 _CHECKSUM: Final = slice(148, 156)
+_CHECKSUM_SPACES: Final = b" " * 8
 _SIZE: Final = slice(124, 136)
 _TYPE: Final = slice(156, 157)
 _PREFIX: Final = slice(345, 500)
 _USTAR: Final = slice(257, 263)
 _BASE_256: Final = 0x80
-_SIGNED_BYTE_MAX: Final = 0x7F
 _WITHOUT_BYTES: Final = frozenset(b"123456")
 _SPARSE_MORE_IN_HEADER: Final = 482
 _SPARSE_MORE_IN_BLOCK: Final = 504
@@ -78,9 +78,8 @@ def _checksum_holds(header: bytes) -> bool:
         claimed = _number(header[_CHECKSUM])
     except TarDamaged:
         return False
-    rest = header[: _CHECKSUM.start] + header[_CHECKSUM.stop :]
-    unsigned = sum(rest) + 8 * 0x20
-    return claimed in (unsigned, unsigned - 256 * sum(byte > _SIGNED_BYTE_MAX for byte in rest))
+    rest = header[: _CHECKSUM.start] + _CHECKSUM_SPACES + header[_CHECKSUM.stop :]
+    return claimed == sum(rest) or claimed == sum(memoryview(rest).cast("b"))
 
 
 def _number(field: bytes) -> int:

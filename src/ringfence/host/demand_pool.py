@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Self
@@ -82,7 +82,9 @@ class DemandPool:
         """Process numbers of the living workers."""
         return tuple(worker.process.pid for worker in self._workers)
 
-    def scan(self, files: Iterator[FoundFile], tick: Callable[[], None] = lambda: None) -> Iterator[Scanned]:
+    def scan(
+        self, files: Iterator[FoundFile], tick: Callable[[], None] = lambda: None
+    ) -> Generator[Scanned, None, None]:
         """Scan `files`, taking the next one only when a worker has room; results come in the order of their ends.
 
         Descriptors are closed here.  `tick` runs at least four times a second.  Raises the error with which a worker
