@@ -10,8 +10,10 @@ from typing import Final
 import pytest
 from tests.support.machine import NOT_PROVABLE
 
-ORDER: Final = ("house", "unit", "decide", "sim", "author", "control", "host", "programs", "load", "vm", "browser")
-"""Folders of `tests/` from the fastest to the slowest; one that is not named goes before the browser."""
+ORDER: Final = ("house", "unit", "decide", "content", "author", "sim", "programs", "control", "host", "load", "vm")
+"""Folders of `tests/` from the fastest to the slowest; one that is not named follows, and browsers come last."""
+
+LAST: Final = "browser"
 
 ROOT: Final = Path(__file__).resolve().parent
 
@@ -23,7 +25,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _rank(path: Path) -> int:
     folder = path.relative_to(ROOT).parts[0]
-    return ORDER.index(folder) if folder in ORDER else len(ORDER) - 1
+    if folder == LAST:
+        return len(ORDER) + 1
+    return ORDER.index(folder) if folder in ORDER else len(ORDER)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
