@@ -79,7 +79,8 @@ def main(words: list[str]) -> int:
     if os.geteuid() != 0 or missing:
         print(f"bench: needs {'root' if not missing else 'the commands ' + ', '.join(missing)}", file=sys.stderr)
         return EXIT_USAGE
-    signal.signal(signal.SIGTERM, _interrupt)
+    for ending in (signal.SIGTERM, signal.SIGINT):  # also where a shell's background has them ignored
+        signal.signal(ending, _interrupt)
     adopt_orphans()
     home, outcome = make_home(), Outcome()
     try:
@@ -175,7 +176,9 @@ def write_reports(path: Path, rows: list[Row], figures: list[Figure], outcome: O
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    """SIGTERM ends the bench like Ctrl-C: with everything undone."""
+    """End the bench with everything undone; a second signal does not disturb the undoing."""
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

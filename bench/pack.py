@@ -16,6 +16,7 @@ from typing import Final
 
 from bench.chance import seeded
 from bench.corpus import NOUNS, VERBS
+from bench.materials import PROBE
 
 RULES: Final = 2_000
 RULES_PER_FILE: Final = 8
@@ -95,18 +96,32 @@ MODIFIERS: Final = ("", " ascii", " ascii", " fullword ascii", " wide", " ascii 
 AUTHORS: Final = ("Bench Author", "Second Author", "Third Author (bench)")
 
 
+PROBE_RULE: Final = f"""rule Harmless_Test_File {{
+    meta:
+        description = "The harmless test file of the industry"
+        author = "Bench Author"
+    strings:
+        $text = {{ {PROBE.hex(" ")} }}
+    condition:
+        $text at 0
+}}
+"""
+"""As in public packs: the rule by which one sees that a scanner works."""
+
+
 class PackFailedError(Exception):
     """The pack could not be imported or built."""
 
 
-def write_pack(root: Path, rules: int = RULES) -> int:
+def write_pack(root: Path) -> int:
     """Write the pack's folders, files, licence and index below `root`.  Returns the number of rules."""
     chance = seeded(SEED)
     root.mkdir(parents=True)
     (root / "LICENSE").write_text(LICENCE)
     (root / "README.md").write_text(README)
-    families = chance.choices(FAMILIES, [family.percent for family in FAMILIES], k=rules)
-    index: list[str] = []
+    families = chance.choices(FAMILIES, [family.percent for family in FAMILIES], k=RULES - 1)
+    (root / "test_file.yar").write_text(PROBE_RULE)
+    index = ['include "./test_file.yar"']
     for family in FAMILIES:
         numbers = [number for number, chosen in enumerate(families) if chosen is family]
         (root / family.folder).mkdir()
@@ -116,7 +131,7 @@ def write_pack(root: Path, rules: int = RULES) -> int:
             path.write_text(_file_text(texts))
             index.append(f'include "./{family.folder}/{path.name}"')
     (root / "index.yar").write_text("\n".join(index) + "\n")
-    return rules
+    return RULES
 
 
 def rule_text(number: int, family: Family) -> str:
@@ -260,7 +275,7 @@ def build_release(command: Path, home: Path) -> Path:
     """Write the pack, import it and build a release of it.  Raises `PackFailedError` with the command's words."""
     source, content, release = home / "pack", home / "pack-content", home / "imported.release"
     write_pack(source)
-    _call([str(command), "content", "import-yara", str(source), "-o", str(content)])
+    _call([str(command), "content", "import-yara", str(source), "-o", str(content), "--action", "block"])
     _call([str(command), "content", "build", str(content), "-o", str(release)])
     return release
 

@@ -169,7 +169,6 @@ class Ringfence(Subject):
         self.command = command
         self.content = content
         self.release = release
-        self.refuses_probe = release is None
         self.state = place.home / "ringfence-state"
 
     def start(self) -> None:
