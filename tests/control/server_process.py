@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+from tests.unit.wire.record_examples import ALERT
 
 from ringfence.model.records import Alert, HostFacts, NumberedRecord, Record, RecordKey
 from ringfence.wire import uplink
-from tests.unit.wire.record_examples import ALERT
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 READY_S: Final = 60
@@ -74,10 +74,10 @@ class RunningServer:
         assert answer.status_code == 303, answer.text
         return Person(client, answer.headers["set-cookie"])
 
-    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+    def rows(self, statement: str, *values: str) -> list[tuple[Any, ...]]:
         """What is in the database, read by somebody else than the server."""
         with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
-            return connection.execute(statement).fetchall()
+            return connection.execute(statement, values).fetchall()
 
     def stop(self) -> int:
         """End it politely; returns its exit status."""
@@ -193,7 +193,7 @@ def _running(state: Path, words: Sequence[str]) -> Iterator[RunningServer]:
         cwd=ROOT,
     )
     os.close(ready_there)
-    with process, open(ready, "rb") as ready_pipe:
+    with process, os.fdopen(ready, "rb") as ready_pipe:
         try:
             readable, _, _ = select.select([ready_pipe], [], [], READY_S)
             if not readable or ready_pipe.read(1) != b"1":

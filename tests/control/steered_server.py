@@ -13,6 +13,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from ringfence.control import gateway, ingest
 from ringfence.control.clock import wall_clock
 from ringfence.control.database import Database
@@ -32,7 +34,9 @@ async def _store_and_die(
     raise AssertionError("still alive")
 
 
-async def _die_inside(*_: object) -> bool:
+async def _die_inside(
+    _connection: AsyncConnection, _host_id: str, _new: Sequence[NumberedRecord], _now_unix_ms: int
+) -> bool:
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError("still alive")
 
@@ -40,15 +44,16 @@ async def _die_inside(*_: object) -> bool:
 def main(state: str, ready_fd: str, clock_file: str, fault: str) -> int:
     """Serve as `ringfence server` does."""
     if fault == "die_after_commit":
-        gateway.store_batch = _store_and_die
+        setattr(gateway, "store_batch", _store_and_die)  # noqa: B010  # mypy rightly forbids the plain way
     elif fault == "die_before_commit":
-        ingest._update_host = _die_inside
+        setattr(ingest, "_update_host", _die_inside)  # noqa: B010  # as above
 
     def wall() -> int:
         return wall_clock() + int(Path(clock_file).read_text() or 0)
 
     def announce(started: Started) -> None:
-        print(json.dumps({"address": started.address, "first_password": started.first_password}), flush=True)
+        sys.stdout.write(json.dumps({"address": started.address, "first_password": started.first_password}) + "\n")
+        sys.stdout.flush()
         os.write(int(ready_fd), b"1")
         os.close(int(ready_fd))
 
@@ -56,7 +61,7 @@ def main(state: str, ready_fd: str, clock_file: str, fault: str) -> int:
         listener = listen("127.0.0.1", 0)
         serve(ServeOptions(open_state(Path(state)), listener, (), accept_clock=False, wall=wall), announce)
     except RingfenceError as error:
-        print(error.operator_text(), file=sys.stderr)
+        sys.stderr.write(error.operator_text() + "\n")
         return error.exit_status
     return 0
 

@@ -79,7 +79,8 @@ def test_pages_hold_every_alert_once_newest_first(person: Person) -> None:
     [
         ("severity", "high", 25), ("severity", "low", 0), ("response", "blocked", 25), ("source", "open", 0),
         ("state", "resolved", 0), ("rule", "EICAR_Test_File", 25), ("rule", "other", 0), ("release", "starter@3", 25),
-        ("release", "starter", 25), ("release", "starter@4", 0), ("search", "UPLOAD/7.sh", 1), ("search", "eicar web-1", 25),
+        ("release", "starter", 25), ("release", "starter@4", 0), ("search", "UPLOAD/7.sh", 1),
+        ("search", "eicar web-1", 25),
         ("search", "eicar nowhere", 0), ("search", "100%", 0), ("search", "_", 25), ("sha256", "ab" * 32, 25),
         ("host_id", "0" * 32, 0), ("assignee", "nobody", 0), ("since_unix_ms", "1", 25), ("until_unix_ms", "1", 0),
     ],

@@ -231,7 +231,7 @@ def test_a_full_disk_loses_nothing_that_was_accepted_and_heals(small_disk: Path)
         assert person.client.get("/api/v1/alerts").json()["total"] == accepted
         filler.unlink()
         assert host.send(*numbered(accepted + 1)).status_code == 200
-        assert server.rows(f"SELECT max(number), count(*) FROM alerts WHERE epoch = '{EPOCH}'") == [
+        assert server.rows("SELECT max(number), count(*) FROM alerts WHERE epoch = ?", EPOCH) == [
             (accepted + 1, accepted + 1)
         ]
 

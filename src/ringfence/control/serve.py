@@ -171,6 +171,7 @@ def _configuration(application: Application, context: ssl.SSLContext) -> uvicorn
     return uvicorn.Config(
         application,
         http=PatientProtocol,
+        interface="asgi3",
         ws="none",
         lifespan="off",
         loop="asyncio",
