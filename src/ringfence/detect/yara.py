@@ -19,7 +19,7 @@ engine panics otherwise, and its timer thread does not survive fork.  Make it af
 seccomp forbids new threads.
 """
 
-import datetime  # noqa: F401 - the engine imports it at its first scan, which a sandboxed process could not
+import datetime as dt  # noqa: F401 - the engine imports it at its first scan, which a sandboxed process could not
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, unique
