@@ -130,7 +130,7 @@ def on_question(state: GateState, question: Question, *, budget_ms: int, pending
         return GO_ON
     known = state.cache.recall(question.key, question.look)
     if known is not None:
-        return _from_memory(state, known)
+        return _from_memory(state, question, known, now_ms)
     if not question.executes and _is_churning(state, question.key, now_ms):
         return GO_ON_HOT
     if state.strikes.quarantined((question.key, question.look)):
@@ -146,21 +146,9 @@ def on_verdict(state: GateState, question: Question, verdict: ScanVerdict, *, vi
     """Decide after a scanner spoke.  `vital` is the gate's own knowledge of the file."""
     if verdict.outcome is Outcome.UNKNOWN:
         return _without_verdict(verdict.reason, rescan=verdict.reason is not UnknownReason.ARCHIVE_BOUND)
-    condemned = verdict.outcome is Outcome.MALICIOUS
     spared = vital or verdict.vouched
-    tripped = state.breaker.judge(
-        Judgement(
-            key=question.key,
-            rule=verdict.rule,
-            condemned=condemned,
-            vital=spared,
-            older_than_release=question.look[1] < state.activated_ns,
-        ),
-        now_ms,
-    )
-    # a spared file is remembered as suspicious: it goes on, and every later question is answered at once
-    outcome = Outcome.SUSPICIOUS if condemned and spared else verdict.outcome
-    state.cache.remember(question.key, Remembered(question.look, outcome, verdict.rule, verdict.deep))
+    tripped = _judge(state, question, verdict.outcome, verdict.rule, spared=spared, now_ms=now_ms)
+    outcome = _remember(state, question, verdict, spared=spared)
     if outcome is Outcome.CLEAN:
         _note_churn(state, question.key, now_ms)
         return Plan(Answer.ALLOW, MarkWish.QUIET, rescan=True) if verdict.partial else GO_ON_QUIET
@@ -188,18 +176,43 @@ def on_ahead_verdict(state: GateState, question: Question, verdict: ScanVerdict,
     """Remember what the idle scanner found; `answer` is meaningless here, nobody waits."""
     if verdict.outcome is Outcome.UNKNOWN:
         return Plan(Answer.ALLOW, skipped=verdict.reason)
-    plan = on_verdict(state, question, verdict, vital=vital, now_ms=now_ms)
+    spared = vital or verdict.vouched
+    outcome = _remember(state, question, verdict, spared=spared)
+    if outcome is Outcome.CLEAN:
+        _note_churn(state, question.key, now_ms)
+        return GO_ON_QUIET
+    plan = _condemned(state, outcome, verdict.rule, spared=spared, tripped=Tripped.NO)
     if plan.response is AlertResponse.BLOCKED:
-        return Plan(Answer.ALLOW, response=AlertResponse.FOUND_AT_REST, tripped=plan.tripped)
+        return Plan(Answer.ALLOW, response=AlertResponse.FOUND_AT_REST)
     return plan
 
 
-def _from_memory(state: GateState, known: Remembered) -> Plan:
+def _remember(state: GateState, question: Question, verdict: ScanVerdict, *, spared: bool) -> Outcome:
+    """Store the verdict.  A spared file counts as suspicious: it goes on, and later questions are answered at once."""
+    outcome = Outcome.SUSPICIOUS if spared and verdict.outcome is Outcome.MALICIOUS else verdict.outcome
+    state.cache.remember(question.key, Remembered(question.look, outcome, verdict.rule, verdict.deep))
+    return outcome
+
+
+def _judge(state: GateState, question: Question, outcome: Outcome, rule: int, *, spared: bool, now_ms: int) -> Tripped:
+    """Tell the breaker what is about to be refused, or was judged clean, while somebody waits."""
+    judgement = Judgement(
+        key=question.key,
+        rule=rule,
+        condemned=outcome is Outcome.MALICIOUS,
+        vital=spared,
+        older_than_release=question.look[1] < state.activated_ns,
+    )
+    return state.breaker.judge(judgement, now_ms)
+
+
+def _from_memory(state: GateState, question: Question, known: Remembered, now_ms: int) -> Plan:
     if known.outcome is Outcome.CLEAN:
         return GO_ON_QUIET
     if known.outcome is Outcome.SUSPICIOUS:
         return GO_ON_QUIET  # it was reported when it was scanned; the same version again says nothing new
-    return _condemned(state, known.outcome, known.rule, spared=False, tripped=Tripped.NO)
+    tripped = _judge(state, question, known.outcome, known.rule, spared=False, now_ms=now_ms)
+    return _condemned(state, known.outcome, known.rule, spared=False, tripped=tripped)
 
 
 def _condemned(state: GateState, outcome: Outcome, rule: int, *, spared: bool, tripped: Tripped) -> Plan:

@@ -203,6 +203,8 @@ class Ahead:
         vital = answered.verdict.outcome is Outcome.MALICIOUS and question.key in room.vital_files
         with room.judging:
             plan = on_ahead_verdict(room.state, question, answered.verdict, vital=vital, now_ms=now)
+        if plan.response is not None:
+            room.marks.wake(waiting.descriptor)  # a quick look may have silenced it: the next question must come
         if plan.response is not None or plan.skipped is not UnknownReason.NONE:
             case = Case(plan, question, waiting.descriptor, waiting.pid, waiting.source, flying.job, answered.verdict.rule)
             room.report(case)

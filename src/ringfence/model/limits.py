@@ -86,8 +86,9 @@ below it, a rule that matches everything reaches it at once."""
 BREAKER_VITAL_FILES_MAX: Final = 3
 """Distinct vital or vouched files that a release may condemn before it is convicted: one may be a packaged test file."""
 
-BREAKER_RULE_FILES_MAX: Final = 200
-"""Distinct files that one rule may condemn in the window before that rule alone goes to observe."""
+BREAKER_RULE_FILES_MAX: Final = 1_000
+"""Distinct files that one rule may refuse in the window before that rule alone goes to observe: far above any real
+infection that is met in a minute, and still the end of a rule that breaks every build."""
 
 BREAKER_FILES_TRACKED_MAX: Final = 8_192
 """Files counted in one window; past it the counts stand still and the decision is already clear."""

@@ -1,0 +1,252 @@
+"""A real sensor on a file system of its own, for tests that need the real kernel.
+
+Everything that is marked is a tmpfs that this module mounts; openers are separate processes that may hang without
+harming the test; whatever happens, `close` ends the sensor, and the kernel then frees whoever waits.
+"""
+
+import contextlib
+import hashlib
+import os
+import select
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ringfence.host import operator_socket
+from ringfence.host.marks import Place, PlaceKind
+from ringfence.host.sensor import Sensor, Wanted
+from ringfence.host.sensor_state import SensorState
+from ringfence.model import limits
+from ringfence.model.records import RuleAction, Severity
+from ringfence.model.release import Contract, Manifest, Pack, PackEntry, Release, RuleEntry
+from ringfence.model.verdict import Mode
+from ringfence.wire import catalogue
+from ringfence.wire.release import encode_release
+from ringfence.wire.sensor_reports import StatusReport, decode_status_report
+
+BAD: Final = b"RINGFENCE-" + b"LIVE-TEST-STRING"
+RULE: Final = 'rule live_test { strings: $a = "RINGFENCE-" ascii $b = "LIVE-TEST-STRING" condition: $a and $b }\n'
+PATIENCE_S: Final = 30.0
+"""Hang protection of a wait in a test, not an expectation."""
+
+
+def release_of(source: str, *names: str, action: RuleAction = RuleAction.BLOCK) -> bytes:
+    """A release of one pack with the rules `names`."""
+    text = source.encode()
+    pack = PackEntry("live", "any", "yara/live.yar", hashlib.sha256(text).hexdigest(), len(text))
+    rules = tuple(
+        RuleEntry(name, "live", "Ringfence authors", "a rule of a test", Severity.HIGH, action, "", "", "Apache-2.0")
+        for name in names
+    )
+    manifest = Manifest(
+        name="live", version=1, description="of a test", contract=Contract((), ()), packs=(pack,), rules=rules,
+        self_tests=(),
+    )
+    return encode_release(Release(manifest, (Pack(pack, source),), ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What an opener met: refused or not, and for how long it waited, in milliseconds."""
+
+    refused: bool
+    waited_ms: float
+
+
+class LiveSensor:
+    """One sensor and its protected tmpfs."""
+
+    def __init__(self, *, mode: Mode = Mode.ENFORCE, release: bytes | None = None, strict: bool = False,
+                 fail_closed: bool = False, files: dict[str, bytes] | None = None) -> None:
+        self._work = Path(tempfile.mkdtemp(prefix="ringfence-live-"))
+        self.tree = self._work / "protected"
+        self.tree.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512m", "ringfence-test", str(self.tree)], check=True)
+        self._number = 0
+        self.sensor: Sensor | None = None
+        try:
+            for name, content in (files or {}).items():
+                (self.tree / name).write_bytes(content)
+            self.state = SensorState(self._work / "state")
+            self.state.directory.mkdir()
+            self.state.prepare()
+            places = (Place(str(self.tree), PlaceKind.MOUNT),)
+            wanted = Wanted(places, strict, (str(self.tree),) if fail_closed else (), mode)
+            content_descriptor = operator_socket.sealed(release or release_of(RULE, "live_test"))
+            self.sensor = Sensor(self.state, wanted, content_descriptor)
+            self.sensor.wait_ready()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the sensor, whatever state its processes are in, and remove the mount."""
+        if self.sensor is not None:
+            for process in self.processes():
+                self.signal(process.pid, signal.SIGCONT)
+            self.sensor.stop()
+            self.sensor.close()
+        subprocess.run(["umount", "-l", str(self.tree)], check=False)
+        shutil.rmtree(self._work, ignore_errors=True)
+
+    # --- files and openers --------------------------------------------------------------------------------------
+
+    def fresh(self, content: bytes = b"harmless ", *, name: str = "") -> Path:
+        """A file that no scanner has seen: its content is new."""
+        self._number += 1
+        path = self.tree / (name or f"file-{self._number}")
+        path.write_bytes(content + b" %d %d\n" % (self._number, time.monotonic_ns()))
+        return path
+
+    def open(self, path: Path, patience_s: float = PATIENCE_S) -> Opened:
+        """Open and read in a process of its own.  Raises AssertionError when it hangs."""
+        return self.open_together([path], patience_s)[0]
+
+    def open_together(self, paths: list[Path], patience_s: float = PATIENCE_S) -> list[Opened]:
+        """Open several files at the same time, one process each."""
+        openers = [_Opener(path) for path in paths]
+        return [opener.result(patience_s) for opener in openers]
+
+    def run(self, words: list[str]) -> int:
+        """Exit status of a program, 126 when the kernel refused to run it."""
+        try:
+            done = subprocess.run(words, check=False, capture_output=True, timeout=PATIENCE_S)
+        except PermissionError:
+            return 126
+        return done.returncode
+
+    # --- the sensor ---------------------------------------------------------------------------------------------
+
+    def status(self) -> StatusReport:
+        """The warden's answer."""
+        received = operator_socket.ask(str(self.state.socket), catalogue.STATUS)
+        assert received is not None, "the warden does not answer"
+        return decode_status_report(received.frame.body)
+
+    def counter(self, name: str) -> int:
+        """One counter of the gate."""
+        return next(one.value for one in self.status().counters if one.name.decode() == name)
+
+    def processes(self) -> "list[Process]":
+        """Every process of the sensor, from /proc: works while the warden is stopped."""
+        assert self.sensor is not None
+        return list(_family(self.sensor.pid))
+
+    def pids(self, role: str) -> list[int]:
+        """The pids of a role; a standby gate is of role `standby`."""
+        return [one.pid for one in self.processes() if one.role == role]
+
+    def signal(self, pid: int, number: int) -> None:
+        """Signal one of our processes, if it is still there."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+    def wait_until(self, holds: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
+        """Poll until `holds`; AssertionError after the patience."""
+        limit = time.monotonic() + patience_s
+        while not holds():
+            assert time.monotonic() < limit, "it did not come to pass"
+            select.select([], [], [], 0.02)
+
+    def wait_protected(self) -> None:
+        """Until one gate is armed, a standby waits, and every scanner's slot is filled."""
+        self.wait_until(lambda: len(self.pids("gate")) == 1 and len(self.pids("standby")) == 1)
+        count = 2 * (len(os.sched_getaffinity(0)) + limits.SCANNERS_SPARE + 1)
+        self.wait_until(lambda: len(self.pids("scanner")) >= count)
+        assert self.open(self.fresh()).refused is False
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process of the sensor."""
+
+    role: str
+    pid: int
+
+
+def _family(warden: int) -> Iterator[Process]:
+    yield Process("warden", warden)
+    for pid in _children(warden):
+        role = _role(pid)
+        if role == "gate" and _uid(pid) == 0:
+            role = "standby"
+        yield Process(role, pid)
+        if role == "zygote":
+            yield from (Process("scanner", scanner) for scanner in _children(pid))
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _role(pid: int) -> str:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return "gone"
+    names = [word.rpartition(b".")[2].decode() for word in words if word.startswith(b"ringfence.programs.")]
+    return names[0] if names else "starting"
+
+
+def _uid(pid: int) -> int:
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("Uid:"):
+                return int(line.split()[2])
+    except OSError:
+        pass
+    return -1
+
+
+class _Opener:
+    """A child that opens and reads one file, and says what it met."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._answers, told = os.pipe()
+        self._pid = os.fork()
+        if self._pid == 0:
+            try:
+                os.write(told, _meet(path))
+            finally:
+                os._exit(0)
+        os.close(told)
+
+    def result(self, patience_s: float) -> Opened:
+        """Wait for it; a child that hangs is left to the kernel, and the test fails."""
+        poll = select.poll()
+        poll.register(self._answers, select.POLLIN)
+        ready = poll.poll(patience_s * 1000)
+        answer = os.read(self._answers, 64) if ready else b""
+        os.close(self._answers)
+        if not ready:
+            os.kill(self._pid, signal.SIGKILL)
+        assert answer, f"opening {self._path} hangs"
+        os.waitpid(self._pid, 0)
+        refused, waited_ns = answer.split()
+        return Opened(refused == b"refused", int(waited_ns) / 1e6)
+
+
+def _meet(path: Path) -> bytes:
+    begin = time.monotonic_ns()
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+        os.read(descriptor, 4096)
+        os.close(descriptor)
+        word = b"read"
+    except PermissionError:
+        word = b"refused"
+    return b"%s %d" % (word, time.monotonic_ns() - begin)
+
+
+DEADLINE_AND_GRACE_MS: Final = limits.QUESTION_DEADLINE_MS + limits.QUESTION_GRACE_MS
+"""No open may wait longer, whatever is killed or stopped: the promise itself, not a speed."""
