@@ -35,7 +35,7 @@ test: set-up $(STAMPS)/debian-test ## Every test, on the real kernel and in a re
 	$(BIN)/pytest $(TEST_ARGUMENTS)
 
 .PHONY: check
-check: set-up ## Lint, types, layers, generated documents and the rules of the house
+check: set-up $(STAMPS)/debian-check ## Lint, types, layers, generated documents and the rules of the house
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
