@@ -39,13 +39,9 @@ test)
     has chromium chromium
     has gcc gcc
     need 'echo "#include <stdio.h>" | gcc -E -' libc6-dev
-    has curl curl
     has git git
     has systemd-analyze systemd
-    has unshare util-linux
     has mount mount
-    has ip iproute2
-    has zip zip
     has tar tar
     ;;
 bench)
