@@ -45,6 +45,7 @@ class ZipMember:
     name: str
     method: int
     encrypted: bool
+    header_offset_bytes: int
     offset_bytes: int
     length_bytes: int
 
@@ -69,7 +70,7 @@ def zip_members(source: ByteSource) -> Iterator[ZipMember]:
     end = _find_end(source)
     if end is not None:
         for member in _from_directory(source, *end):
-            at_start = at_start or member.offset_bytes - len(member.name) <= _LOCAL.size
+            at_start = at_start or member.header_offset_bytes == 0
             if (room := room - member.length_bytes) < 0:
                 raise ZipOverlap
             yield member
@@ -114,8 +115,9 @@ def _from_directory(source: ByteSource, begin: int, shift: int) -> Iterator[ZipM
         extra = stream.read(extra_length)
         stream.read(comment_length)
         packed, offset = _zip64_sizes(extra, packed, unpacked, offset)
-        data_at = _data_offset(source, offset + shift)
-        yield ZipMember(_name(raw_name, flags), method, bool(flags & _FLAG_ENCRYPTED), data_at, packed)
+        header_at = offset + shift
+        data_at = _data_offset(source, header_at)
+        yield ZipMember(_name(raw_name, flags), method, bool(flags & _FLAG_ENCRYPTED), header_at, data_at, packed)
 
 
 def _zip64_sizes(extra: bytes, packed: int, unpacked: int, offset: int) -> tuple[int, int]:
@@ -159,7 +161,7 @@ def _from_headers(source: ByteSource) -> Iterator[ZipMember]:
         raw_name = source.read_at(place + _LOCAL.size, fields[9])
         open_ended = bool(flags & _FLAG_SIZES_FOLLOW) or packed == _ALL_ONES_32
         length = source.size_bytes - data_at if open_ended else packed
-        yield ZipMember(_name(raw_name, flags), method, bool(flags & _FLAG_ENCRYPTED), data_at, max(0, length))
+        yield ZipMember(_name(raw_name, flags), method, bool(flags & _FLAG_ENCRYPTED), place, data_at, max(0, length))
         if open_ended:
             raise ZipDamaged
         place = data_at + packed

@@ -172,7 +172,7 @@ class JsonReport(Report):
         """Print a finding or a file that was not scanned."""
         result = scanned.result
         if result.outcome is Outcome.UNKNOWN:
-            detail = [REASONS.get(result.missing, ""), *result.gaps]
+            detail = [_reason(result.missing), *result.gaps]
             self._not_scanned(scanned.file.path, result.missing.name.lower(), detail)
         elif result.rules:
             self._line(
@@ -205,7 +205,7 @@ class JsonReport(Report):
         )
 
     def _not_scanned(self, path: str, reason: str, detail: list[str]) -> None:
-        self._line(type="not_scanned", path=_text(path), reason=reason, detail=[text for text in detail if text])
+        self._line(type="not_scanned", path=_text(path), reason=reason, detail=detail)
 
     def _line(self, **fields: object) -> None:
         print(json.dumps(fields, separators=(",", ":")), flush=True)
@@ -225,7 +225,7 @@ class TextReport(Report):
         path = shown(scanned.file.path)
         if result.outcome is Outcome.UNKNOWN:
             print(
-                f"{path}: not scanned: {'; '.join([REASONS[result.missing], *map(shown, result.gaps)])}",
+                f"{path}: not scanned: {'; '.join([_reason(result.missing), *map(shown, result.gaps)])}",
                 file=sys.stderr,
             )
         elif result.rules:
@@ -289,6 +289,11 @@ def _memory_file(data: bytes) -> int:
     while view:
         view = view[os.write(descriptor, view) :]
     return descriptor
+
+
+def _reason(missing: UnknownReason) -> str:
+    """Why a file was not scanned, for a person; a worker may name a reason that it should not have."""
+    return REASONS.get(missing, missing.name.lower())
 
 
 def _text(path: str) -> str:

@@ -79,10 +79,10 @@ def test_imports() -> None:
 @given(st.text(alphabet='rule{}/*\\"=: \nimport#$a<', max_size=400))
 def test_nonsense_never_raises(source: str) -> None:
     """Any text gives an outline."""
-    outline(source)
+    assert all(rule.line >= 1 for rule in outline(source).rules)
 
 
 @pytest.mark.parametrize("piece", ["/*", '"\\', "={/*", "/\\", "={", "//", "rule a {", '="'])
 def test_reading_is_linear_on_what_is_never_closed(piece: str) -> None:
     """A quadratic reader would run into the test's time limit here."""
-    outline(piece * 100_000)
+    assert not outline(piece * 100_000).imports
