@@ -59,9 +59,14 @@ def parse_address(text: str) -> tuple[str, int]:
     return bare, int(port)
 
 
+def shown_address(host: str, port: int) -> str:
+    """The address as `parse_address` reads it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket.  Raises `AddressInUse`, `PrivilegeMissing` or `PathRefused`, naming the address."""
-    shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    shown = shown_address(host, port)
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

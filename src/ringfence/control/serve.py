@@ -27,7 +27,7 @@ from ringfence.control.authentication import Authentication
 from ringfence.control.broker import Broker
 from ringfence.control.clock import Clock, SteadyClock, wall_clock
 from ringfence.control.database import Database
-from ringfence.control.listening import PatientProtocol
+from ringfence.control.listening import PatientProtocol, shown_address
 from ringfence.control.metrics import ServerMetrics
 from ringfence.control.migrate import migrate
 from ringfence.control.services import ConsoleServices
@@ -47,13 +47,20 @@ from ringfence.model.limits import (
 _LOG: Final = logging.getLogger(__name__)
 _PRIVATE_MODE: Final = 0o600
 _EMBEDDED_LABEL: Final = "this machine"
+_REACHED_AT: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # looked up, not bound
+"""Where a server that listens on every address is reached from its own machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """What the operator is told when the server answers.  `first_password` is None except at the very first start."""
+    """What the operator is told when the server answers.
+
+    `address` is where this machine reaches it, `listen` where it listens (with the port that it was given).
+    `first_password` is None except at the very first start.
+    """
 
     address: str
+    listen: str
     ca_certificate: str
     first_password: str | None = field(repr=False)
 
@@ -111,7 +118,7 @@ async def _serve(options: ServeOptions, on_started: Callable[[Started], None]) -
     host, port = options.listener.getsockname()[:2]
     async with opened_database(state) as database:
         clock = await server_time.steady_clock(database, options.wall, accept_clock=options.accept_clock)
-        names = options.names if host in ("0.0.0.0", "::") else (host, *options.names)  # noqa: S104  # compared only
+        names = options.names if host in _REACHED_AT else (host, *options.names)
         await _renew_certificate(database, state, names, clock)
         context = server_context(state.tls)
         first_password = await users.ensure_first_user(database, now_unix_ms=clock())
@@ -121,8 +128,12 @@ async def _serve(options: ServeOptions, on_started: Callable[[Started], None]) -
         metrics = ServerMetrics()
         server = _Server(_configuration(Application(services, metrics), context), services.broker)
         upkeep = asyncio.create_task(_maintain(database, state, names, clock, context, metrics))
-        shown = f"[{host}]" if ":" in host else host
-        started = Started(f"https://{shown}:{port}/", str(state.tls.ca_certificate), first_password)
+        started = Started(
+            address=f"https://{shown_address(_REACHED_AT.get(host, host), port)}/",
+            listen=shown_address(host, port),
+            ca_certificate=str(state.tls.ca_certificate),
+            first_password=first_password,
+        )
         try:
             await server.run_until_signal(options.listener, lambda: on_started(started))
         finally:

@@ -109,6 +109,7 @@ def _announce(started: "Started", *, as_json: bool) -> None:
             json.dumps(
                 {
                     "address": started.address,
+                    "listen": started.listen,
                     "ca_certificate": started.ca_certificate,
                     "first_user": "admin" if started.first_password else None,
                     "first_password": started.first_password,

@@ -252,3 +252,9 @@ def test_a_host_goes_on_with_the_same_credential_after_a_restart(tmp_path: Path)
     with running_server(tmp_path / "state") as server:
         host = Host(server, host.host_id, host.credential, server.client())
         assert uplink.decode_accepted(host.send(*numbered(1, 2)).content).accepted_through == 2
+
+
+def test_a_server_on_every_address_is_reached_from_its_own_machine(tmp_path: Path) -> None:
+    with running_server(tmp_path / "state", "--listen", "0.0.0.0:0") as server:
+        assert server.address.startswith("https://127.0.0.1:")
+        assert server.client().get("/healthz").status_code == 200
