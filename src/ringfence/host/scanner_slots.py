@@ -5,6 +5,7 @@ a fault; the gate's main thread talks to the zygote.  No thread that answers the
 """
 
 import os
+import select
 import socket
 import threading
 from collections import deque
@@ -66,6 +67,23 @@ class ScannerSlots:
             link.close()
         self.faults.append(slot.number)
         os.eventfd_write(self.wake, 1)
+
+    def notice_deaths(self) -> None:
+        """Empty the slots whose scanner has died while nobody was asking it.  Main thread only.
+
+        The link is not closed here: a thread may be about to read from it, and must not meet another file under the
+        same number.  It closes when the last thread lets go of it.
+        """
+        poll = select.poll()
+        for slot in self.slots:
+            if slot.link is not None:
+                poll.register(slot.link.fileno(), 0)
+        dead = {descriptor for descriptor, events in poll.poll(0) if events & (select.POLLHUP | select.POLLERR)}
+        for slot in self.slots:
+            if slot.link is not None and slot.link.fileno() in dead:
+                slot.link = None
+                slot.filled.clear()
+                self.faults.append(slot.number)
 
     def use_zygote(self, zygote: Channel) -> None:
         """Take every scanner from another zygote from now on; old links answer until theirs is replaced."""

@@ -92,6 +92,7 @@ class Gate:
         while True:
             self._beat_if_healthy()
             self._wait()
+            self._room.slots.notice_deaths()
             self._room.slots.replace_faulty()
             self._hear_zygote()
             if self._armed:
@@ -119,8 +120,11 @@ class Gate:
         poll.register(self._outbox, select.POLLIN)
         if self._room.slots.zygote is not None:
             poll.register(self._room.slots.zygote, select.POLLIN)
-        if self._watched is not None:
+        if self._watched is not None and not self._armed:
             poll.register(self._watched[0], select.POLLIN)
+        for slot in self._room.slots.slots:
+            if slot.link is not None:
+                poll.register(slot.link.fileno(), 0)  # only its hang-up: the answers are for other threads
         poll.poll(limits.HEARTBEAT_INTERVAL_MS)
 
     def _hear_zygote(self) -> None:
