@@ -41,6 +41,7 @@ PATIENCE_S: Final = 60.0
 
 WAIT_MAX_S: Final = (QUESTION_DEADLINE_MS + QUESTION_GRACE_MS) / 1000
 OLD_FILES: Final = 60
+UNREAD_FILES: Final = 100
 
 
 class DemoFailedError(Exception):
@@ -155,10 +156,8 @@ def bad_archive(tour: Tour, _: Sensor) -> None:
 
 def scanner_killed(tour: Tour, up: Sensor) -> None:
     """The process that reads content may die at any moment."""
-    tour.say("kill -9 of every scanner, in the middle of a hundred new files.")
-    files = [PLACE / f"new-{number}.txt" for number in range(100)]
-    for number, file in enumerate(files):
-        file.write_text(f"new file {number}\n" * 50)
+    tour.say(f"kill -9 of every scanner, while {UNREAD_FILES} files are read that nobody has read before.")
+    files = [PLACE / "archive" / f"{number}.txt" for number in range(UNREAD_FILES)]
     slowest = 0.0
     for number, file in enumerate(files):
         if number in (20, 50, 80):
@@ -176,11 +175,10 @@ def scanner_killed(tour: Tour, up: Sensor) -> None:
 def gate_stopped(tour: Tour, up: Sensor) -> None:
     """The worst fault: the process that the kernel waits for stands still."""
     tour.say(f"kill -STOP of the gate. The kernel now waits for nobody; the watchdog has {WAIT_MAX_S:.0f} s to notice.")
-    (PLACE / "patience.txt").write_text("Who answers now?\n")
     before = up.pids("gate", "armed")
     for pid in before:
         kill(pid, signal.SIGSTOP)
-    looked = read(PLACE / "patience.txt")
+    looked = read(PLACE / "unread.txt")
     tour.check(
         f"the file could be read after {looked.seconds:.2f} s", holds=looked.allowed and looked.seconds < WAIT_MAX_S + 1
     )
@@ -225,9 +223,13 @@ class Look:
 
 
 def prepare() -> None:
-    """An empty place with the files that are older than the bad release."""
+    """A place with files that nobody has asked about, and those that are older than the bad release."""
     shutil.rmtree(HOME, ignore_errors=True)
-    (PLACE / "old").mkdir(parents=True)
+    (PLACE / "archive").mkdir(parents=True)
+    for number in range(UNREAD_FILES):
+        (PLACE / "archive" / f"{number}.txt").write_text(f"an unread file, number {number}\n" * 50)
+    (PLACE / "unread.txt").write_text("Who answers now?\n")
+    (PLACE / "old").mkdir()
     for number in range(OLD_FILES):
         (PLACE / "old" / f"{number}.txt").write_text(f"an old file, number {number}\n")
 
