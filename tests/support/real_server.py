@@ -91,25 +91,29 @@ class RealServer:
 def running_server(state: Path) -> Iterator[RealServer]:
     """Start a server on a free port of this machine with a new state directory, and stop it at the end."""
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    process = subprocess.Popen(  # our own program
+    with subprocess.Popen(
         [*_RINGFENCE, "server", "--state", str(state), "--listen", "127.0.0.1:0", "--json"],
         stdout=subprocess.PIPE,
         text=True,
-    )
-    try:
-        if process.stdout is None:
-            raise RuntimeError("the server has no standard output")
-        line = process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the server ended with status {process.wait(_STOP_S)} before it was ready")
-        started = json.loads(line)
-        yield RealServer(
-            state, started["address"], Path(started["ca_certificate"]), started["first_user"], started["first_password"]
-        )
-    finally:
-        process.terminate()
+    ) as process:
         try:
-            process.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            yield _started(process, state)
+        finally:
+            process.terminate()
+            try:
+                process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _started(process: subprocess.Popen[str], state: Path) -> RealServer:
+    """The server behind its first line, which says where it is and how to log in."""
+    if process.stdout is None:
+        raise RuntimeError("the server has no standard output")
+    line = process.stdout.readline()
+    if not line:
+        raise RuntimeError(f"the server ended with status {process.wait(_STOP_S)} before it was ready")
+    started = json.loads(line)
+    return RealServer(
+        state, started["address"], Path(started["ca_certificate"]), started["first_user"], started["first_password"]
+    )

@@ -89,7 +89,8 @@
       own: event.detail.requestConfig?.triggeringEvent?.type === "ringfence:refresh",
     };
   });
-  document.addEventListener("htmx:afterSwap", () => {
+  // Not after the swap: htmx gives rows that stayed their old attributes back until it has settled.
+  document.addEventListener("htmx:afterSettle", () => {
     if (!before) return;
     const fresh = [];
     for (const row of document.querySelectorAll("tr[data-alert]")) {
