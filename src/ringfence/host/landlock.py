@@ -6,6 +6,7 @@ Source: Documentation/userspace-api/landlock.rst, landlock_create_ruleset(2).
 
 import ctypes
 import os
+import stat
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ READ_DIR: Final = 1 << 3
 TRUNCATE: Final = 1 << 14
 FILE_RIGHTS: Final = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1}
 FILE_RIGHTS_NEWEST: Final = (1 << 16) - 1
+ONE_FILE_RIGHTS: Final = (1 << 1) | READ_FILE | TRUNCATE
+"""Of the rights given here, those that a rule on a single file may carry."""
+
 CONNECT_TCP: Final = 1 << 1
 NET_RIGHTS: Final = 0b11
 SCOPE_RIGHTS: Final = 0b11
@@ -87,7 +91,8 @@ def _allow(ruleset: int, paths: Iterable[str], rights: int) -> None:
     for path in paths:
         descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
         try:
-            rule = ctypes.create_string_buffer(struct.pack("=Qi", rights, descriptor), 12)
+            mine = rights if stat.S_ISDIR(os.fstat(descriptor).st_mode) else rights & ONE_FILE_RIGHTS
+            rule = ctypes.create_string_buffer(struct.pack("=Qi", mine, descriptor), 12)
             syscall(ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(RULE_PATH_BENEATH), rule, ctypes.c_ulong(0))
         finally:
             os.close(descriptor)
