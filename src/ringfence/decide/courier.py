@@ -14,9 +14,9 @@ What it holds, in the order of the code:
 4. When the disk refuses, detections are kept and no more are read from the gates (`accepts`), which have bounds and
    counts of their own; events are counted.  When the spool is nearly full, skipped files and events are counted.
 5. The latest status replaces an older one while the server is away: it is a state, not a history.
-6. One batch is in flight at a time.  Waits after failures double, with jitter, up to a bound.  A refused credential
-   stops the sending for long, never the storing.  A batch that the server calls malformed is sent record by record; a
-   record refused `UPLINK_REFUSALS_MAX` times becomes a gap.
+6. One batch is in flight at a time.  Waits after failures double, with jitter, up to a bound; while the host is not
+   enrolled they stay short.  A refused credential stops the sending for long, never the storing.  A batch that the
+   server calls malformed is sent record by record; a record refused `UPLINK_REFUSALS_MAX` times becomes a gap.
 7. A server that has taken more than we have stored knows another life of this spool: a new epoch begins.
 """
 
@@ -325,6 +325,8 @@ def _on_failed(state: CourierState, failure: DeliveryFailed, now: Now) -> Step:
     match failure.why:
         case Failure.UNREACHABLE:
             return _failed(state, now, failure.jitter_permille), ()
+        case Failure.NOT_ENROLLED:  # a look at a file: soon, and no sooner after many times
+            return _failed(replace(state, delivery=replace(state.delivery, failures=0)), now, _PERMILLE), ()
         case Failure.CREDENTIAL:
             wait_ms = limits.COURIER_CREDENTIAL_RETRY_MS
             delivery = replace(

@@ -25,6 +25,9 @@ class Failure(Enum):
     UNREACHABLE = "unreachable"
     """No connection, no answer in time, no answer that we understand, or the server is busy."""
 
+    NOT_ENROLLED = "not_enrolled"
+    """We have no identity yet."""
+
     CREDENTIAL = "credential"
     """The server does not know us."""
 

@@ -661,8 +661,11 @@ RULE_PROBE_SMALL_BYTES: Final = 98_304
 RULE_PROBE_BATCH: Final = 64
 """Rules that are probed together before a slow batch is cut in half."""
 
-RULE_PROBE_WAIT_S: Final = 80
-"""Longest wait for the child that compiles and probes a batch: eight probes of ten seconds."""
+RULE_PROBE_TIMEOUT_S: Final = 2
+"""The engine's own timeout of one probe: ten times what one rule may take."""
+
+RULE_PROBE_WAIT_S: Final = 60
+"""Longest wait for the child that compiles and probes a batch: its eight probes, and compiling on a busy machine."""
 
 FILTER_CHOICES_MAX: Final = 200
 """Entries of one drop-down of the alert filters; past it a person types."""
@@ -749,3 +752,6 @@ WARDEN_DEATHS_MAX: Final = 10
 
 SERVER_READY_MS: Final = 30_000
 """Longest start or end of the embedded control plane: migrations of a full database included."""
+
+UPLINK_EXCHANGE_MS: Final = 60_000
+"""Longest exchange as a whole: a server that answers byte by byte does not hold the courier's one place for ever."""
