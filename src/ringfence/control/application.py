@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ringfence.control import gateway, stream
+from ringfence.control import gateway, queries, stream
 from ringfence.control.gateway import Gateway
 from ringfence.control.metrics import METRICS_MEDIA_TYPE, ServerMetrics, render_metrics
 from ringfence.control.problems import PROBLEM_MEDIA_TYPE, encoded, problem, problem_of
@@ -96,7 +96,7 @@ class Application:
             case "/metrics":
                 return "metrics", self._render_metrics
             case "/healthz":
-                return "health", PlainTextResponse("ok\n")
+                return "health", self._check_health
             case _:
                 return "console", self._console
 
@@ -112,6 +112,11 @@ class Application:
         """The live stream."""
         answer = await stream.stream_alerts(self._services, Request(scope, receive))
         await answer(scope, receive, send)
+
+    async def _check_health(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`ok` when the database answers; anybody may ask."""
+        await queries.newest_alert_id(self._services.database)
+        await PlainTextResponse("ok\n")(scope, receive, send)
 
     async def _render_metrics(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The metrics, for somebody who may see the hosts' names."""

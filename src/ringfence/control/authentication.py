@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ringfence.control.audit import AuditAction, write_audit
 from ringfence.control.clock import Clock
 from ringfence.control.database import Database, new_row_number
+from ringfence.control.refusal_limit import RefusalLimit
 from ringfence.control.refusals import NotLoggedIn, TooManyAttempts
 from ringfence.control.schema import API_TOKENS, LOGIN_ATTEMPTS, SESSIONS, USERS
 from ringfence.control.views import Actor, Role, User
@@ -88,6 +89,7 @@ class Authentication:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._written_limits = RefusalLimit(most=1, window_ms=LOGIN_WINDOW_MS)
         self._hashing = asyncio.Semaphore(LOGIN_HASHES_AT_ONCE_MAX)
         self._waiting = 0
 
@@ -169,9 +171,12 @@ class Authentication:
                     insert(LOGIN_ATTEMPTS).values(at_unix_ms=now_unix_ms, user_name=actor.name, address=actor.address)
                 )
                 return new_row_number(written)
-            await write_audit(
-                connection, AuditAction.LOGIN_LIMITED, actor, subject=f"user:{actor.name}", at_unix_ms=now_unix_ms
-            )
+            # Once for each: a guesser must not be able to push the log's other lines out.
+            if not self._written_limits.is_exceeded(value, now_unix_ms):
+                self._written_limits.count(value, now_unix_ms)
+                await write_audit(
+                    connection, AuditAction.LOGIN_LIMITED, actor, subject=f"user:{actor.name}", at_unix_ms=now_unix_ms
+                )
         retry_after_s = max(1, (oldest + LOGIN_WINDOW_MS - now_unix_ms + 999) // 1000)
         raise TooManyAttempts("too many refused log-ins", f"wait {retry_after_s} seconds", retry_after_s=retry_after_s)
 

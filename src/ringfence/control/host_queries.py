@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ringfence.control.database import Database
 from ringfence.control.documents import status_of
 from ringfence.control.refusals import NotFound, RequestRefused
-from ringfence.control.rows import ALERT_COLUMNS, EVENT_COLUMNS, AnyRow, alert_row, check_page_limit, event_row
+from ringfence.control.rows import ALERT_COLUMNS, EVENT_COLUMNS, AnyRow, alert_row, check_page_limit, event_row, view_of
 from ringfence.control.schema import (
     ALERTS,
     HOST_EVENTS,
@@ -187,18 +187,7 @@ async def _skipped(connection: AsyncConnection, host_id: str) -> tuple[SkippedRo
         .order_by(skipped.skipped_id.desc())
         .limit(DETAIL_ROWS_MAX)
     )
-    return tuple(
-        SkippedRow(
-            skipped_id=row.skipped_id,
-            host_id=row.host_id,
-            at_unix_ms=row.at_unix_ms,
-            path=row.path,
-            size_bytes=row.size_bytes,
-            reason=row.reason,
-            will_rescan=row.will_rescan,
-        )
-        for row in found
-    )
+    return tuple(view_of(SkippedRow, row) for row in found)
 
 
 async def _gaps(connection: AsyncConnection, host_id: str) -> tuple[GapRow, ...]:
@@ -207,15 +196,7 @@ async def _gaps(connection: AsyncConnection, host_id: str) -> tuple[GapRow, ...]
     found = await connection.execute(
         select(HOST_GAPS).where(gaps.host_id == host_id).order_by(gaps.gap_id.desc()).limit(DETAIL_ROWS_MAX)
     )
-    return tuple(
-        GapRow(
-            epoch=row.epoch,
-            first_number=row.first_number,
-            last_number=row.last_number,
-            found_at_unix_ms=row.found_at_unix_ms,
-        )
-        for row in found
-    )
+    return tuple(view_of(GapRow, row) for row in found)
 
 
 async def _losses(connection: AsyncConnection, host_id: str) -> tuple[LossRow, ...]:
@@ -224,8 +205,4 @@ async def _losses(connection: AsyncConnection, host_id: str) -> tuple[LossRow, .
     found = await connection.execute(
         select(HOST_LOSSES).where(losses.host_id == host_id).order_by(losses.loss_id.desc()).limit(DETAIL_ROWS_MAX)
     )
-    # `count` is also a method of rows, so it is read by its key.
-    return tuple(
-        LossRow(at_unix_ms=row.at_unix_ms, source=row.source, count=row._mapping["count"])  # noqa: SLF001  # public API
-        for row in found
-    )
+    return tuple(view_of(LossRow, row) for row in found)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ringfence.control.database import Database
 from ringfence.control.documents import alert_of
 from ringfence.control.refusals import NotFound, RequestRefused
-from ringfence.control.rows import ALERT_COLUMNS, EVENT_COLUMNS, alert_row, check_page_limit, event_row
+from ringfence.control.rows import ALERT_COLUMNS, EVENT_COLUMNS, alert_row, check_page_limit, event_row, view_of
 from ringfence.control.schema import (
     ALERT_NOTES,
     ALERT_RULES,
@@ -117,10 +117,7 @@ async def alert_detail(database: Database, alert_id: int) -> AlertDetail:
     return AlertDetail(
         row=alert_row(row),
         record=alert_of(row.document),
-        notes=tuple(
-            AlertNote(note_id=note.note_id, at_unix_ms=note.at_unix_ms, author=note.author, text=note.text)
-            for note in notes
-        ),
+        notes=tuple(view_of(AlertNote, note) for note in notes),
         history=history,
         same_file_count=same_file_count,
     )
@@ -324,18 +321,7 @@ async def _audit_rows(
     found = await connection.execute(
         select(AUDIT_LOG).where(condition).order_by(AUDIT_LOG.c.audit_id.desc()).limit(limit)
     )
-    return tuple(
-        AuditEntry(
-            audit_id=row.audit_id,
-            at_unix_ms=row.at_unix_ms,
-            action=row.action,
-            actor=row.actor,
-            subject=row.subject,
-            detail=row.detail,
-            address=row.address,
-        )
-        for row in found
-    )
+    return tuple(view_of(AuditEntry, row) for row in found)
 
 
 def _conditions(wanted: AlertFilter) -> list[ColumnElement[bool]]:

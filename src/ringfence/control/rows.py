@@ -1,12 +1,22 @@
 """From rows of the database to the frozen values of `views.py`: the columns each needs, and the one mapping."""
 
-from typing import Any, Final
+from dataclasses import fields
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Row
 
 from ringfence.control.refusals import RequestRefused
 from ringfence.control.schema import ALERTS, HOST_EVENTS, HOSTS
-from ringfence.control.views import AlertRow, AlertState, HostEventRow
+from ringfence.control.views import (
+    AlertNote,
+    AlertRow,
+    AlertState,
+    AuditEntry,
+    GapRow,
+    HostEventRow,
+    LossRow,
+    SkippedRow,
+)
 from ringfence.model.limits import PAGE_ROWS_MAX
 from ringfence.model.records import AlertResponse, AlertSource, HostEventKind, Severity
 
@@ -15,6 +25,8 @@ ALERT_COLUMNS: Final = (
     HOSTS.c.host_name,
 )
 EVENT_COLUMNS: Final = (*HOST_EVENTS.c, HOSTS.c.host_name)
+
+View = TypeVar("View", AlertNote, AuditEntry, GapRow, LossRow, SkippedRow)
 
 AnyRow = Row[*tuple[Any, ...]]
 """A row whose columns the type checker does not follow; the functions below name them."""
@@ -54,6 +66,12 @@ def event_row(row: AnyRow) -> HostEventRow:
         subject=row.subject,
         detail=row.detail,
     )
+
+
+def view_of(view: type[View], row: AnyRow) -> View:
+    """A view whose fields are named as the row's columns are and need no conversion."""
+    columns = row._mapping  # noqa: SLF001  # SQLAlchemy's public name for it
+    return view(**{one.name: columns[one.name] for one in fields(view)})
 
 
 def check_page_limit(limit: int) -> None:
