@@ -11,6 +11,8 @@ TESTED_ELSEWHERE: Final[dict[str, str]] = {
     "model/verdict.py": "values without behaviour: every codec test builds them",
     "model/limits.py": "held by tests/house/test_limits.py",
     "model/errors.py": "held by tests/house/test_errors.py",
+    "control/migrations/env.py": "run by every start; held by tests/unit/control/test_migrate.py",
+    "control/migrations/versions/r0001_first_schema.py": "as above: its tables are compared with the schema's",
     "wire/catalogue.py": "held by tests/house/test_catalogue.py",
     "control/console/": "pages, met as a person meets them: tests/browser",
     "control/migrations/": "run at every start of a server in tests/control",

@@ -9,6 +9,7 @@ from tests.unit.control.opened import new_host, opened
 from ringfence.control.ingest import store_batch
 from ringfence.control.metrics import ServerMetrics, render_metrics
 from ringfence.model.records import Counter, HostStatus, NumberedRecord, ProcessStatus, RecordKey, ReleaseReference
+from ringfence.wire.catalogue import GATE_COUNTERS
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "metrics.md"
 EPOCH = "00000000000000aa"
@@ -40,6 +41,11 @@ def test_every_metric_is_documented_and_every_documented_one_exists(tmp_path: Pa
     families = re.findall(r"^# TYPE (\w+) \w+$", _rendered(tmp_path, "web-1"), re.MULTILINE)
     named = {name for name in families if not name.endswith("_created")}
     assert set(re.findall(r"^\| `(ringfence_\w+)", DOCUMENT.read_text(), re.MULTILINE)) == named
+
+
+def test_every_counter_of_a_gate_is_documented() -> None:
+    documented = set(re.findall(r"^\| `([a-z_]+)` \|", DOCUMENT.read_text(), re.MULTILINE))
+    assert [name for name in GATE_COUNTERS if name not in documented] == []
 
 
 def test_processes_of_a_role_are_added_up(tmp_path: Path) -> None:
