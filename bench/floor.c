@@ -1,4 +1,4 @@
-/* The kernel's floor: allows every question of one file system and does nothing else.
+/* The kernel's floor: allows every question of one mount and does nothing else.
  *
  * usage: floor PATH          prints "ready" when armed; SIGTERM or SIGINT ends it; prints how many questions it met.
  *
@@ -66,7 +66,7 @@ int main(int count, char **words) {
             return 1;
         }
     }
-    if (fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, QUESTIONS, AT_FDCWD, words[1])) {
+    if (fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_MOUNT, QUESTIONS, AT_FDCWD, words[1])) {
         perror("fanotify_mark");
         return 1;
     }

@@ -5,7 +5,6 @@ lazy and always happens.  The bench itself touches the mount only while nothing 
 through children that can be given up.
 """
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -16,6 +15,9 @@ COMMAND_SECONDS_MAX: Final = 60
 IMAGE_BYTES: Final = 3 << 30
 """Size of the sparse image; a run writes about a quarter of it."""
 
+HOME_BYTES: Final = IMAGE_BYTES + (2 << 30)
+"""The image, archives, state and logs."""
+
 MEMORY_SPARE_BYTES: Final = 3 << 30
 MAKERS: Final = {
     "ext4": ("mkfs.ext4", "-q", "-F", "-m0", "-Elazy_itable_init=0,lazy_journal_init=0,nodiscard"),
@@ -25,15 +27,29 @@ MAKERS: Final = {
 
 
 def make_home() -> Path:
-    """A new directory for the bench's own things: in memory if there is plenty of it, else on disk.  World-readable,
-    because ClamAV's daemon drops root before it reads its settings' directory.
+    """A new directory for the bench's own things: a file system in memory if there is plenty of it, else on disk.
+
+    World-readable, because ClamAV's daemon drops root before it reads its settings' directory.
     """
-    memory = Path("/dev/shm")  # noqa: S108 - a directory of our own is made in it
-    room = os.statvfs(memory) if memory.is_dir() else None
-    plenty = room is not None and room.f_bavail * room.f_frsize > IMAGE_BYTES + MEMORY_SPARE_BYTES
-    home = Path(tempfile.mkdtemp(prefix="ringfence-bench-", dir=memory if plenty else None))
+    home = Path(tempfile.mkdtemp(prefix="ringfence-bench-"))
+    if memory_available() > HOME_BYTES + MEMORY_SPARE_BYTES:
+        _run("mount", "-t", "tmpfs", "-o", f"size={HOME_BYTES}", "ringfence-bench", str(home))
     home.chmod(0o755)
     return home
+
+
+def memory_available() -> int:
+    """Bytes of memory that the kernel would give away without swapping."""
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def remove_home(home: Path) -> None:
+    """Remove the bench's directory with everything in it."""
+    _unmount(home)
+    shutil.rmtree(home, ignore_errors=True)
 
 
 class Ground:
@@ -60,10 +76,7 @@ class Ground:
 
     def leave(self) -> None:
         """Unmount, lazily where it is busy, and remove the image.  May be called twice."""
-        if self.path.is_mount():
-            tried = subprocess.run(["umount", str(self.path)], check=False, timeout=COMMAND_SECONDS_MAX)
-            if tried.returncode:
-                _run("umount", "-l", str(self.path))
+        _unmount(self.path)
         self.image.unlink(missing_ok=True)
 
     def settle(self) -> None:
@@ -71,9 +84,12 @@ class Ground:
         _run("sync", "-f", str(self.path))
 
 
-def remove_home(home: Path) -> None:
-    """Remove the bench's directory with everything in it."""
-    shutil.rmtree(home, ignore_errors=True)
+def _unmount(path: Path) -> None:
+    """Unmount what is mounted there, lazily where it is busy."""
+    if path.is_mount():
+        tried = subprocess.run(["umount", str(path)], check=False, capture_output=True, timeout=COMMAND_SECONDS_MAX)
+        if tried.returncode:
+            _run("umount", "-l", str(path))
 
 
 def _run(*words: str) -> None:

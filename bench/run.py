@@ -18,6 +18,9 @@ from bench.works import SESSIONS, Measured, Scene, Sizes, Step, StepFailedError,
 FAILURES_MAX: Final = 2
 """After so many failed sides a subject is left out of the rest of the run."""
 
+PURE_SESSION: Final = "latency"
+"""The session that only asks: no closed files and no writers cost the gate anything beside its questions."""
+
 UNITS: Final = {"gate_cpu_per_question": "us", "memory_pss": "MB", "ready": "s"}
 """Figures that are noted beside the pairs."""
 
@@ -129,7 +132,7 @@ def _side(plan: Plan, contender: Contender, session: str, *, protected: bool, ou
             _check(subject, contender, outcome)
             before = subject.host_snapshot()
             _perform(steps, scene)
-            _note(subject, contender, before, outcome)
+            _note(subject, contender, session, before, outcome)
         finally:
             subject.stop()
         return scene.done
@@ -148,7 +151,7 @@ def _check(subject: Subject, contender: Contender, outcome: Outcome) -> None:
         raise SubjectFailedError("it lets the test file through, so it does not protect")
 
 
-def _note(subject: Subject, contender: Contender, before: HostSnapshot | None, outcome: Outcome) -> None:
+def _note(subject: Subject, contender: Contender, session: str, before: HostSnapshot | None, outcome: Outcome) -> None:
     """Memory, and the gate's CPU time per question, of one session."""
     outcome.noted["memory_pss", contender.key].append(subject.pss() / 1e6)
     after = subject.host_snapshot()
@@ -156,7 +159,7 @@ def _note(subject: Subject, contender: Contender, before: HostSnapshot | None, o
         if after.questions <= before.questions:
             raise SubjectFailedError("the kernel asked it nothing, so it did not protect")
         spent = cpu_us_per_question(before, after)
-        if spent is not None:
+        if spent is not None and session == PURE_SESSION:
             outcome.noted["gate_cpu_per_question", contender.key].append(spent)
 
 
