@@ -239,6 +239,8 @@ def test_help_explains_status_json_and_policy() -> None:
     )
     for word in (b"Exit status", b"--one-file-system", b"not_scanned", b"summary", b"Examples"):
         assert word in done.stdout
+    assert b"\\b" not in done.stdout
+    assert b"  0  everything was scanned and nothing was found\n" in done.stdout
 
 
 # --- the workers --------------------------------------------------------------------------------------------------

@@ -101,8 +101,9 @@ def command(
     \b
     Symbolic links are not followed, except one given as PATH.  Pipes, sockets and devices are never opened.
     Mounted file systems below PATH are scanned too, except those that are no storage (proc, sysfs and the like).
-    A file with several names is scanned once.  Archives (zip, tar, gzip, bzip2, xz, zstd) are opened within bounds;
-    one that is encrypted, damaged or over a bound counts as not scanned unless something was found in it.
+    A file with several names is scanned once; one that changes while it is read counts as not scanned.
+    Archives (zip, tar, gzip, bzip2, xz, zstd) are opened within bounds; one that is encrypted, damaged or over a
+    bound counts as not scanned unless something was found in it.
     """
     release = starter_release() if content is None else read_release_file(content)
     found = walk(paths, one_file_system=one_file_system)
@@ -119,6 +120,10 @@ def command(
     finally:
         os.close(descriptor)
     _leave(tally.exit_status())
+
+
+# the help's formatter keeps the lines of a paragraph that begins with a backspace; a raw docstring cannot hold one
+command.__doc__ = (command.__doc__ or "").replace("\\b", "\b")
 
 
 def _leave(status: int) -> NoReturn:
