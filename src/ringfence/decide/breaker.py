@@ -10,11 +10,15 @@ It watches what the active release condemns and decides, in this order:
 3. In the window one rule condemned `BREAKER_RULE_FILES_MAX` distinct files: that rule alone goes to observe.
 
 A convicted release stays in observe until another release or the operator's word.  Time is monotonic milliseconds.
+
+Each kind of count has a bound of its own and counts a file once, however often it is judged: neither ten thousand clean
+files nor an attacker who writes one file for ever can fill the room that the next condemned file needs.
 """
 
-from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum, unique
+from typing import Generic, TypeVar
 
 from ringfence.decide.verdict_cache import FileKey
 from ringfence.model import limits
@@ -40,6 +44,38 @@ class Judgement:
     older_than_release: bool
 
 
+Key = TypeVar("Key")
+
+
+class _Recent(Generic[Key]):
+    """What was seen within the window, each once, the latest last.  When it is full, the oldest goes."""
+
+    def __init__(self) -> None:
+        self._seen_ms: dict[Key, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._seen_ms)
+
+    def note(self, key: Key, now_ms: int) -> None:
+        self._seen_ms.pop(key, None)
+        if len(self._seen_ms) >= limits.BREAKER_FILES_TRACKED_MAX:
+            self._seen_ms.pop(next(iter(self._seen_ms)))
+        self._seen_ms[key] = now_ms
+
+    def forget_before(self, oldest_ms: int) -> None:
+        while self._seen_ms:
+            first = next(iter(self._seen_ms))
+            if self._seen_ms[first] >= oldest_ms:
+                return
+            del self._seen_ms[first]
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._seen_ms)
+
+    def clear(self) -> None:
+        self._seen_ms.clear()
+
+
 class Breaker:
     """State of the breaker for one release."""
 
@@ -47,7 +83,9 @@ class Breaker:
         self.release_tripped = False
         self._rules_tripped: set[int] = set()
         self._vital: set[FileKey] = set()
-        self._window: deque[tuple[int, Judgement]] = deque()
+        self._old: _Recent[FileKey] = _Recent()
+        self._old_condemned: _Recent[FileKey] = _Recent()
+        self._condemned: _Recent[tuple[int, FileKey]] = _Recent()
 
     def spares(self, rule: int) -> bool:
         """Whether what this rule condemns goes on."""
@@ -57,9 +95,9 @@ class Breaker:
         """Record a judgement; says whether it trips something now."""
         if not judgement.condemned and not judgement.older_than_release:
             return Tripped.NO
-        self._forget_before(now_ms - limits.BREAKER_WINDOW_MS)
-        if len(self._window) < limits.BREAKER_FILES_TRACKED_MAX:
-            self._window.append((now_ms, judgement))
+        for recent in (self._old, self._old_condemned, self._condemned):
+            recent.forget_before(now_ms - limits.BREAKER_WINDOW_MS)
+        self._note(judgement, now_ms)
         if not judgement.condemned or self.release_tripped:
             return Tripped.NO
         if judgement.vital:
@@ -67,8 +105,9 @@ class Breaker:
         if len(self._vital) >= limits.BREAKER_VITAL_FILES_MAX or self._condemns_what_was_here():
             self.release_tripped = True
             return Tripped.RELEASE
-        if judgement.rule not in self._rules_tripped and self._files_of(judgement.rule) >= limits.BREAKER_RULE_FILES_MAX:
-            self._rules_tripped.add(judgement.rule)
+        rule = judgement.rule
+        if rule not in self._rules_tripped and self._files_of(rule) >= limits.BREAKER_RULE_FILES_MAX:
+            self._rules_tripped.add(rule)
             return Tripped.RULE
         return Tripped.NO
 
@@ -77,18 +116,21 @@ class Breaker:
         self.release_tripped = False
         self._rules_tripped.clear()
         self._vital.clear()
-        self._window.clear()
+        for recent in (self._old, self._old_condemned, self._condemned):
+            recent.clear()
 
-    def _forget_before(self, oldest_ms: int) -> None:
-        while self._window and self._window[0][0] < oldest_ms:
-            self._window.popleft()
+    def _note(self, judgement: Judgement, now_ms: int) -> None:
+        if judgement.older_than_release:
+            self._old.note(judgement.key, now_ms)
+        if judgement.condemned:
+            self._condemned.note((judgement.rule, judgement.key), now_ms)
+        if judgement.condemned and judgement.older_than_release:
+            self._old_condemned.note(judgement.key, now_ms)
 
     def _condemns_what_was_here(self) -> bool:
-        judged = {one.key for _, one in self._window if one.older_than_release}
-        condemned = {one.key for _, one in self._window if one.older_than_release and one.condemned}
-        if len(condemned) < limits.BREAKER_OLD_FILES_MAX:
+        if len(self._old_condemned) < limits.BREAKER_OLD_FILES_MAX:
             return False
-        return len(condemned) * 100 >= len(judged) * limits.BREAKER_OLD_SHARE_PERCENT
+        return len(self._old_condemned) * 100 >= len(self._old) * limits.BREAKER_OLD_SHARE_PERCENT
 
     def _files_of(self, rule: int) -> int:
-        return len({one.key for _, one in self._window if one.condemned and one.rule == rule})
+        return sum(one == rule for one, _ in self._condemned)

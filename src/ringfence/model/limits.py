@@ -91,7 +91,7 @@ BREAKER_RULE_FILES_MAX: Final = 1_000
 infection that is met in a minute, and still the end of a rule that breaks every build."""
 
 BREAKER_FILES_TRACKED_MAX: Final = 8_192
-"""Files counted in one window; past it the counts stand still and the decision is already clear."""
+"""Files of each kind counted in one window; past it the oldest makes room."""
 
 SIGHTINGS_UNACKNOWLEDGED_MAX: Final = 4_096
 """Sightings that a gate keeps until the courier has them on disk; past it the oldest is dropped and counted."""
