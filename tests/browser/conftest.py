@@ -9,7 +9,6 @@ from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
-
 from tests.support.browser import log_in, new_context, running_browser
 from tests.support.example_fleet import example_fleet
 from tests.support.real_server import RealServer, ReportingHost, running_server
@@ -109,4 +108,3 @@ class Desks:
 def desks(fleet: Fleet, browser: Browser, signed_in: dict[str, object]) -> Desks:
     """Opens pages as somebody who is logged in."""
     return Desks(fleet, browser, signed_in)
-

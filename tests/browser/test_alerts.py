@@ -5,11 +5,11 @@ import time
 
 import pytest
 from playwright.sync_api import Page, expect
-
-from ringfence.model.records import AlertResponse
 from tests.browser.conftest import Desks, Fleet
 from tests.support.browser import new_context
 from tests.support.example_fleet import EICAR, MINER, PACKED, WEB_SHELL, alert
+
+from ringfence.model.records import AlertResponse
 
 
 def now_unix_ms() -> int:

@@ -1,9 +1,11 @@
-"""File names, command lines and host names are written by attackers: they must not run, hide, reorder or break a page."""
+"""File names, command lines and host names come from attackers: they must not run, hide, reorder or break a page."""
 
 import time
 
 import pytest
 from playwright.sync_api import Page, expect
+from tests.browser.conftest import Desks, Fleet
+from tests.support.example_fleet import Chain, alert, facts, status
 
 from ringfence.model.records import (
     HostEvent,
@@ -14,8 +16,6 @@ from ringfence.model.records import (
     Severity,
     SkippedFile,
 )
-from tests.browser.conftest import Desks, Fleet
-from tests.support.example_fleet import Chain, alert, facts, status
 
 MARKUP = "<img src=x onerror=alert(1)><script>window.broken=1</script>\"'><svg onload=alert(2)>"
 REORDERED = "invoice\u202egpj.exe"
@@ -36,7 +36,15 @@ def besieged(fleet: Fleet) -> str:
     host = fleet.server.enrol(facts(f"evil {MARKUP} {REORDERED}"), epoch="4d5e6f708192a3b4")
     now = now_unix_ms()
     rule = RuleReference(
-        "Hostile_Rule", "pack", MARKUP, MARKUP, Severity.HIGH, RuleAction.BLOCK, MARKUP[:60], "javascript:alert(3)", MARKUP
+        identifier="Hostile_Rule",
+        pack="pack",
+        author=MARKUP,
+        description=MARKUP,
+        severity=Severity.HIGH,
+        action=RuleAction.BLOCK,
+        technique=MARKUP[:60],
+        reference="javascript:alert(3)",
+        licence=MARKUP,
     )
     for text in HOSTILE:
         process = ProcessReference(1, 1, 0, text[:60], f"/bin/{text}", f"{text} --{text}")
@@ -52,7 +60,7 @@ def besieged(fleet: Fleet) -> str:
 
 
 def assert_unharmed(page: Page) -> None:
-    """Nothing ran, nothing was built out of a name, nothing is wider than the window, nothing unseen is in the text."""
+    """Nothing ran, nothing was built of a name, nothing is wider than the window, nothing unseen is in the text."""
     assert page.evaluate("window.broken") is None
     assert page.locator("img, svg[onload], script:not([src]), [onerror]").count() == 0
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
