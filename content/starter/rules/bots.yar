@@ -81,7 +81,7 @@ rule Bot_Perl_IRC {
         $d = /portscan/ nocase
         $e = /my\s{1,4}@(adms|hostauth|canais)/
     condition:
-        filesize < 512KB and $socket and $say and 2 of ($a, $b, $c, $d, $e)
+        uint16(0) == 0x2123 and filesize < 512KB and $socket and $say and 2 of ($a, $b, $c, $d, $e)
 }
 
 rule Bot_XorDDoS {

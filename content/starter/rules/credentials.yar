@@ -41,7 +41,7 @@ rule Credential_Mimipenguin {
         $d = "^+libgcrypt"
         $e = "lightdm"
     condition:
-        filesize < 2MB and $name and 2 of ($a, $b, $c, $d, $e)
+        (uint16(0) == 0x2123 or uint32(0) == 0x464c457f) and filesize < 2MB and $name and 2 of ($a, $b, $c, $d, $e)
 }
 
 rule Credential_Shadow_Sent_Away {

@@ -3,7 +3,7 @@
 rule Miner_XMRig_Binary {
     meta:
         author = "Ringfence authors"
-        description = "The XMRig miner"
+        description = "The XMRig coin miner"
         severity = "high"
         action = "block"
         technique = "T1496"

@@ -8,12 +8,14 @@ child is cut in half until the guilty ones are found.
    engine's compiler warns about (`REFUSED_WARNINGS`) are reasons to refuse.
 2. The batch scans probes: zeros, one letter, random bytes and dense text, small and large, with the magic of its class
    in front so that conditions get as far as their patterns.  The bound is for one rule; a batch usually keeps it.
+3. A rule that matches every probe matches everything, and is refused.
 """
 
 import multiprocessing
 import random
 import resource
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -29,6 +31,7 @@ from ringfence.model.limits import (
     RULE_PROBE_BYTES,
     RULE_PROBE_MS_MAX,
     RULE_PROBE_SMALL_BYTES,
+    RULE_PROBE_TIMEOUT_S,
     RULE_PROBE_WAIT_S,
 )
 from ringfence.model.release import YARA_VARIABLES
@@ -162,19 +165,21 @@ def _judge(batch: Sequence[tuple[str, str]], bodies: Sequence[bytes]) -> tuple[d
     if len(reasons) == len(batch):
         return reasons, 0
     scanner = yara_x.Scanner(compiler.build())
-    scanner.set_timeout(max(1, RULE_PROBE_WAIT_S // 8))
+    scanner.set_timeout(RULE_PROBE_TIMEOUT_S)
     kind = batch[0][1]
     magic = next((magic for magic, owner in MAGICS if owner == kind), b"")
+    matched: Counter[int] = Counter()
+    slowest_ms = 0
     for body in bodies:
         before = time.process_time()
         try:
-            scanner.scan(magic + body)
+            matching = scanner.scan(magic + body).matching_rules
         except yara_x.TimeoutError:
-            return reasons, RULE_PROBE_WAIT_S * 1000 // 8
-        spent_ms = int((time.process_time() - before) * 1000)
-        if spent_ms > RULE_PROBE_MS_MAX:
-            return reasons, spent_ms
-    return reasons, 0
+            return reasons, RULE_PROBE_TIMEOUT_S * 1000
+        slowest_ms = max(slowest_ms, int((time.process_time() - before) * 1000))
+        matched.update({int(rule.namespace[1:]) for rule in matching})
+    reasons |= {index: "matches everything" for index, count in matched.items() if count == len(bodies)}
+    return reasons, slowest_ms if slowest_ms > RULE_PROBE_MS_MAX else 0
 
 
 def compile_reason(source: str) -> str:
@@ -182,6 +187,7 @@ def compile_reason(source: str) -> str:
     compiler = _compiler()
     try:
         compiler.add_source(source)
+        warnings = compiler.warnings()  # before build, which empties the compiler
         compiler.build()
     except yara_x.CompileError as error:
         return first_line(error)
@@ -189,7 +195,7 @@ def compile_reason(source: str) -> str:
         if type(error).__name__ != "PanicException" and not isinstance(error, (ValueError, TypeError)):
             raise
         return f"the engine failed: {first_line(error)}"
-    for warning in compiler.warnings():
+    for warning in warnings:
         if _code(warning) in REFUSED_WARNINGS:
             return f"{_code(warning)}: {warning.get('title', '')}"[:200]
     return ""

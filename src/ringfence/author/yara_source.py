@@ -1,7 +1,8 @@
 """Reading YARA source on the author's side: what each rule declares, with its text, so that it can move between packs.
 
-plyara reads the syntax; the engine has the last word when packs are compiled.  A rule's text is put together from the
-parts that plyara keeps verbatim (patterns, condition) and from its metadata: several rules on one line are no trouble.
+plyara reads the syntax, and must find the rules that the host's own reader finds; the engine has the last word when
+packs are compiled.  A rule's text is put together from the parts that plyara keeps verbatim (patterns, condition) and
+from its metadata: several rules on one line are no trouble.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,6 +12,7 @@ from typing import Any, Final
 from plyara import Plyara
 from plyara.exceptions import ParseError
 
+from ringfence.detect.rule_outline import outline
 from ringfence.model.errors import ContentRefused
 
 MetaValue = str | int | bool
@@ -93,15 +95,22 @@ class SourceReader:
             raise ContentRefused(
                 f"the parser gave up: {type(error).__name__}: {first_line(error)}", WAY_OUT, file=file
             ) from error
-        return tuple(_rule(row, file) for row in found)
+        rules = tuple(_rule(row, file) for row in found)
+        if lost := {declared.name for declared in outline(text).rules} ^ {rule.identifier for rule in rules}:
+            raise ContentRefused(f"ends inside a rule, or hides one: {min(lost)}", WAY_OUT, file=file)
+        return rules
 
 
 def referred(rule: SourceRule, names: Iterable[str]) -> frozenset[str]:
     """Which of the rules called `names` the condition of `rule` refers to; `prefix*` refers to all that fit."""
     known = frozenset(names)
-    found = known & frozenset(rule.terms)
-    stems = [term[:-1] for term in rule.terms if term.endswith("*") and term[0] not in "$#@!(" and len(term) > 1]
-    return (found | {name for name in known for stem in stems if name.startswith(stem)}) - {rule.identifier}
+    stems = {
+        term
+        for term, star, after in zip(rule.terms, rule.terms[1:], rule.terms[2:], strict=False)
+        if star == "*" and after in (",", ")")
+    }
+    many = {name for name in known for stem in stems if name.startswith(stem)}
+    return ((known & frozenset(rule.terms)) | many) - {rule.identifier}
 
 
 def unescaped(text: str) -> str:

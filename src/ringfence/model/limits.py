@@ -737,6 +737,9 @@ DEMAND_PENDING_MAX: Final = 2
 DEMAND_START_MS: Final = 120_000
 """Longest time in which a worker loads its release: 16,000 rules on a busy machine."""
 
+DEMAND_KILL_MS: Final = 2_000
+"""Longest wait for a killed worker to be gone: one that waits in the kernel for a dead disk stays for ever."""
+
 DEMAND_WORKERS_MAX: Final = 64
 """Workers of one command; each holds its own copy of the compiled rules."""
 
@@ -755,3 +758,6 @@ SERVER_READY_MS: Final = 30_000
 
 UPLINK_EXCHANGE_MS: Final = 60_000
 """Longest exchange as a whole: a server that answers byte by byte does not hold the courier's one place for ever."""
+
+ALERTS_FOLLOW_MS: Final = 1_000
+"""How often `ringfence alerts --follow` looks for new ones: a person sees them at once, the database hardly notices."""

@@ -9,13 +9,6 @@ import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from ringfence.model import limits
-from ringfence.model.errors import ContentRefused
-from ringfence.model.records import RuleAction, Severity
-from ringfence.model.release import Contract, Manifest, Release, RuleEntry, Sample, SelfTest
-from ringfence.wire.manifest import encode_manifest
-from ringfence.wire.release import decode_release, encode_release
 from tests.unit.wire.release_fixtures import (
     archive_of,
     blocks,
@@ -27,6 +20,13 @@ from tests.unit.wire.release_fixtures import (
     make_rule,
     small_release,
 )
+
+from ringfence.model import limits
+from ringfence.model.errors import ContentRefused
+from ringfence.model.records import RuleAction, Severity
+from ringfence.model.release import Contract, Manifest, Release, RuleEntry, Sample, SelfTest
+from ringfence.wire.manifest import encode_manifest
+from ringfence.wire.release import decode_release, encode_release
 
 RELEASE = small_release()
 DATA = encode_release(RELEASE)

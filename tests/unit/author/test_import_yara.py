@@ -1,0 +1,144 @@
+"""Public packs in their usual layouts: what is taken, refused and why."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ringfence.author.build import build_bytes
+from ringfence.author.import_yara import FileReport, Imported, import_pack, release_name, write_directory
+from ringfence.author.probe import Candidate, Prober, compile_reason
+from ringfence.detect.file_type import FileClass
+from ringfence.model.errors import PathRefused
+from ringfence.model.records import RuleAction
+from ringfence.programs import content_build, content_import, content_show
+from ringfence.wire.release import decode_release
+
+PACK = {
+    "LICENSE": "# Detection Rule License (DRL) 1.1\n\ntext\n",
+    "index.yar": 'include "./a/one.yar"\n/* include "./b/two.yara" */\n',
+    "a/one.yar": (
+        "private rule is_elf { condition: uint32(0) == 0x464c457f }\n"
+        'rule First { meta: author = "Ann" score = 80 strings: $a = "first" condition: is_elf and $a }\n'
+        'rule Second { strings: $a = "second" condition: First and $a }\n'
+        'rule Named { condition: filename matches /x/ and extension == "sh" and filesize > 3 }\n'
+    ),
+    "b/two.yara": (
+        'rule First { strings: $a = "another first" condition: $a }\n'
+        'rule Named { condition: filename matches /x/ and extension == "sh" and filesize > 3 }\n'
+        "rule Always { condition: true }\n"
+        "rule Slow { strings: $a = /(a+)+b/ condition: $a }\n"
+        "rule Loops { condition: for any i in (0..filesize) : ("
+        " for any j in (0..filesize) : ( uint8(i) == uint8(j) + 9 ) ) }\n"
+        'rule NonCommercial { meta: license = "CC BY-NC 4.0" strings: $a = "nc" condition: $a }\n'
+        "rule Undefined { condition: nothing_of_that_name }\n"
+    ),
+    "b/console.yar": 'import "console"\nrule Talks { strings: $a = "talk" condition: $a and console.log("x") }\n',
+    "b/global.yar": 'global rule Small { condition: filesize < 1MB }\nrule G { strings: $a = "gg" condition: $a }\n',
+    "b/broken.yar": "rule broken { condition: ",
+    "b/header.yar": (
+        '/* License: https://creativecommons.org/licenses/by-nc/4.0/ */\nrule H { strings: $a = "h" condition: $a }\n'
+    ),
+    "b/empty.yar": "// nothing\n",
+    "b/latin.yar": 'rule L { strings: $a = "\xe9" condition: $a }\n',
+}
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A public pack."""
+    root = tmp_path_factory.mktemp("pack") / "Some Pack"
+    for name, text in PACK.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode("latin-1" if "latin" in name else "utf-8"))
+    return root
+
+
+def reasons(report: FileReport) -> dict[str, str]:
+    """The refusals of one file by rule."""
+    return {refusal.rule: refusal.reason for refusal in report.refused}
+
+
+def test_imports_and_builds(pack: Path, tmp_path: Path) -> None:
+    steps: list[str] = []
+    imported = import_pack(pack, RuleAction.BLOCK, lambda what, _done, _total: steps.append(what))
+    reports = {report.file: report for report in imported.reports}
+    assert set(reports) == {name for name in PACK if name != "LICENSE"}
+    assert set(steps) == {"reading", "trying"}
+
+    assert reports["a/one.yar"].taken == ("First", "Second", "Named")
+    assert reports["b/two.yara"].renamed == (("First", "First_2"),)
+    assert reports["b/two.yara"].taken == ("First_2",)
+    refused = reasons(reports["b/two.yara"])
+    assert set(refused) == {"Named", "Always", "Slow", "Loops", "NonCommercial", "Undefined"}
+    assert "another file" in refused["Named"]
+    assert refused["Always"]
+    assert "slow_pattern" in refused["Slow"]
+    assert "slow_loop" in refused["Loops"]
+    assert "commercial" in refused["NonCommercial"]
+    assert "E009" in refused["Undefined"]
+    assert "console" in reasons(reports["b/console.yar"])["Talks"]
+    assert reports["b/global.yar"].taken == ("Small", "G")
+    assert "index" in reasons(reports["index.yar"])[""]
+    assert "commercial" in reasons(reports["b/header.yar"])[""]
+    assert reasons(reports["b/empty.yar"])[""] == "no rules"
+    assert "UTF-8" in reasons(reports["b/latin.yar"])[""]
+    assert reasons(reports["b/broken.yar"])[""]
+
+    out = tmp_path / "out"
+    write_directory(imported, out, pack.name)
+    assert (out / "licences" / "LICENSE").read_text(encoding="utf-8") == PACK["LICENSE"]
+    release = decode_release(build_bytes(out))
+    entries = {rule.identifier: rule for rule in release.manifest.rules}
+    assert set(entries) == {"First", "Second", "Named", "First_2", "Small", "G"}
+    assert entries["First"].author == "Ann"
+    assert entries["Second"].licence == "Detection Rule License (DRL) 1.1"
+    assert {rule.action for rule in release.manifest.rules} == {RuleAction.BLOCK}
+    assert entries["First"].pack == entries["Second"].pack == "elf-plain-01"
+    assert entries["Small"].pack == entries["G"].pack != entries["Named"].pack
+    assert release.manifest.name == "some-pack"
+
+
+def test_commands_speak_json(pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, file = tmp_path / "out", tmp_path / "f.release"
+    content_import.command(pack, out, RuleAction.ALERT, as_json=True)
+    report = json.loads(capsys.readouterr().out)
+    assert (report["taken"], report["directory"]) == (6, str(out))
+    content_build.command(out, file, 5, as_json=True)
+    built = json.loads(capsys.readouterr().out)
+    content_show.command(file, as_json=True)
+    shown = json.loads(capsys.readouterr().out)
+    assert (built["version"], built["sha256"], built["rules"]) == (5, shown["sha256"], len(shown["rules"]))
+    content_show.command(file, rules=True)
+    assert "First_2" in capsys.readouterr().out
+
+
+def test_refuses_what_is_no_pack_and_what_is_not_its_own(pack: Path, tmp_path: Path) -> None:
+    with pytest.raises(PathRefused):
+        import_pack(tmp_path / "nowhere", RuleAction.ALERT)
+    with pytest.raises(PathRefused):
+        write_directory(Imported((), (), ()), pack, "x")
+
+
+def test_the_prober_finds_the_guilty() -> None:
+    good = Candidate('rule a { strings: $a = "abc" condition: $a }', FileClass.ANY)
+    bad = Candidate("rule b { condition: nothing }", FileClass.ANY)
+    slow = Candidate(
+        'import "math"\nrule s { condition: for any i in (0..2000) : ( math.entropy(i, filesize - i) > 8.1 ) }',
+        FileClass.ANY,
+    )
+    with Prober() as prober:
+        found = prober.reasons([good, bad, good, slow, good])
+    assert [bool(reason) for reason in found] == [False, True, False, True, False]
+    assert "slow" in found[3]
+
+
+def test_compile_reason() -> None:
+    assert compile_reason("rule a { condition: filesize > 1 }") == ""
+    assert "E0" in compile_reason('include "/etc/passwd"')
+
+
+def test_release_names() -> None:
+    assert release_name("Some Pack (v2)!") == "some-pack-v2"
+    assert release_name("\u00e9") == "imported"
