@@ -100,7 +100,7 @@ def test_a_file_that_shrinks_is_unknown() -> None:
 def test_a_file_beyond_the_total_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only its size is large here: the pieces are cut short by the test."""
     monkeypatch.setattr("ringfence.decide.inspection.pieces", lambda _: iter(()))
-    source = CalledBytes(lambda length, offset: bytes(min(length, 512)), SCAN_TOTAL_BYTES_MAX + 1)
+    source = CalledBytes(lambda length, _offset: bytes(min(length, 512)), SCAN_TOTAL_BYTES_MAX + 1)
     assert inspect_whole(FakeEngine(), source).findings.reason is UnknownReason.FILE_TOO_LARGE
 
 

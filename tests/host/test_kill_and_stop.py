@@ -1,7 +1,7 @@
 """`kill -9` and `kill -STOP` of any process, alone and in any order, never block an open past deadline plus grace.
 
-The protected tree is a copy of a shell and its libraries: a program of the tree is started in each state as well, because
-that is what a machine does all day.
+The protected tree is a copy of a shell and its libraries: a program of the tree is started in each state as well,
+because that is what a machine does all day.
 """
 
 import os
@@ -96,7 +96,8 @@ def test_after_every_fault_the_host_is_protected_again(live: LiveSensor) -> None
 @pytest.mark.parametrize("seed", STOPPABLE_SEEDS)
 def test_any_order(live: LiveSensor, seed: int) -> None:
     """A random order of deaths and stops, with opens after each.  The standby is left alone while all else is stopped:
-    with every process of the sensor stopped at once nobody is left to act, and `SECURITY.md` says so."""
+    with every process of the sensor stopped at once nobody is left to act, and `SECURITY.md` says so.
+    """
     chance = random.Random(seed)
     victims = ["scanner", "gate", "watchdog", "zygote", "warden"]
     chance.shuffle(victims)

@@ -1,16 +1,16 @@
 """What the gate answers, marks and reports: the machine behind every question of the kernel.
 
-No I/O here.  The responder (`host/responder.py`) looks at the file, calls one of the three functions and carries out the
-`Plan` that comes back, in its order: answer first, then marks, then reports.
+No I/O here.  The responder (`host/responder.py`) looks at the file, calls one of the three functions and carries out
+the `Plan` that comes back, in its order: answer first, then marks, then reports.
 
     on_question   a question arrived       -> a plan with an answer, or "scan it"
     on_verdict    a scanner spoke          -> a plan with an answer
     on_no_verdict nobody spoke in time     -> a plan with an answer
 
-Rules of `on_question`, in code order: what is not a regular file, is empty or is asked by ourselves goes on; what is known
-is answered from memory; a hot file goes on until it is quiet; a pair in quarantine goes on; no time left or too many
-waiting goes on; everything else is scanned.  "Goes on" without a verdict always carries the reason in `skipped`; the
-responder refuses instead (`Plan.refused`) where policy wants the path to fail closed.
+Rules of `on_question`, in code order: what is not a regular file, is empty or is asked by ourselves goes on; what is
+known is answered from memory; a hot file goes on until it is quiet; a pair in quarantine goes on; no time left or too
+many waiting goes on; everything else is scanned.  "Goes on" without a verdict always carries the reason in `skipped`;
+the responder refuses instead (`Plan.refused`) where policy wants the path to fail closed.
 
 The state is mutable on purpose: it is the bounded memory of one process, and a copy per question would cost more than
 the question.

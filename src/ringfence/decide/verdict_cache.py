@@ -1,8 +1,8 @@
 """The gate's memory of files: (device, inode) -> what the file looked like and what was decided.
 
-Rules: unknown is never stored; a verdict holds only while change time, modification time and size are the ones that were
-scanned; the table is bounded by two generations (the young one grows to half the bound, then becomes the old one, and
-what is asked again moves back), so that forgetting costs nothing and an attacker can only make us scan again.
+Rules: unknown is never stored; a verdict holds only while change time, modification time and size are the ones that
+were scanned; the table is bounded by two generations (the young one grows to half the bound, then becomes the old one,
+and what is asked again moves back), so that forgetting costs nothing and an attacker can only make us scan again.
 """
 
 from dataclasses import dataclass

@@ -2,8 +2,8 @@
 
 Rules:
 
-1. Order at the start: zygote and watchdog and courier; a gate is started only when a zygote is ready (it needs scanners);
-   the first gate that is ready is armed; then a second one is started as the standby.
+1. Order at the start: zygote and watchdog and courier; a gate is started only when a zygote is ready (it needs
+   scanners); the first gate that is ready is armed; then a second one is started as the standby.
 2. A process that dies is started again after a pause that doubles from `RESTART_BACKOFF_MS` to
    `RESTART_BACKOFF_MS_MAX`; one that lived `RESTART_CALM_MS` starts with the first pause again.
 3. When the armed gate dies, the standby arms itself (it watches the same pidfd) and is told so as well; a new standby
@@ -328,7 +328,12 @@ def _ready(turn: _Turn, event: BecameReady) -> None:
         for gate in turn.state.of(Kind.GATE):
             turn.commands.append(Connect(gate.serial, process.serial))
     active = turn.state.active_gate
-    if active is not None and active.stage is Stage.ARMED and process.kind in (Kind.WATCHDOG, Kind.GATE) and process.serial != active.serial:
+    if (
+        active is not None
+        and active.stage is Stage.ARMED
+        and process.kind in (Kind.WATCHDOG, Kind.GATE)
+        and process.serial != active.serial
+    ):
         turn.commands.append(WatchGate(process.serial, active.serial))
 
 

@@ -197,16 +197,18 @@ class Ahead:
     def _settle(self, flying: InFlight, answered: Answered, now: int) -> None:
         room, question, waiting = self._room, flying.question, flying.waiting
         room.counters.ahead_scans += 1
-        if answered.verdict.outcome is Outcome.CLEAN and answered.flags & FLAG_DIGEST and answered.flags & FLAG_DEEP:
-            if not answered.flags & FLAG_KNOWN:
-                room.known.add(answered.digest)
+        wanted = FLAG_DIGEST | FLAG_DEEP
+        if answered.verdict.outcome is Outcome.CLEAN and answered.flags & (wanted | FLAG_KNOWN) == wanted:
+            room.known.add(answered.digest)
         vital = answered.verdict.outcome is Outcome.MALICIOUS and question.key in room.vital_files
         with room.judging:
             plan = on_ahead_verdict(room.state, question, answered.verdict, vital=vital, now_ms=now)
         if plan.response is not None:
             room.marks.wake(waiting.descriptor)  # a quick look may have silenced it: the next question must come
         if plan.response is not None or plan.skipped is not UnknownReason.NONE:
-            case = Case(plan, question, waiting.descriptor, waiting.pid, waiting.source, flying.job, answered.verdict.rule)
+            case = Case(
+                plan, question, waiting.descriptor, waiting.pid, waiting.source, flying.job, answered.verdict.rule
+            )
             room.report(case)
         if question.key in room.hot:
             self._settle_hot(flying, clean=plan.response is None, now=now)
@@ -234,7 +236,9 @@ class Ahead:
         slow = reason is UnknownReason.DEADLINE_PASSED
         plan, quarantined = on_no_verdict(self._room.state, flying.question, reason, strike=not slow)
         self._room.counters.pairs_quarantined += quarantined
-        case = Case(plan, flying.question, flying.waiting.descriptor, 0, flying.waiting.source, flying.job, 0, quarantined)
+        case = Case(
+            plan, flying.question, flying.waiting.descriptor, 0, flying.waiting.source, flying.job, 0, quarantined
+        )
         self._room.report(case)
         if quarantined or slow:
             os.close(flying.waiting.descriptor)

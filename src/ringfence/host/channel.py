@@ -18,7 +18,7 @@ _MESSAGE_BYTES_MAX: Final = HEADER.size + FRAME_BODY_BYTES_MAX
 _ANCILLARY_BYTES_MAX: Final = socket.CMSG_SPACE(4 * FRAME_DESCRIPTORS_MAX)
 
 
-class ChannelClosed(Exception):  # noqa: N818 - an event of ordinary life, not an error of ours
+class ChannelClosed(Exception):
     """The peer is gone."""
 
 
@@ -45,7 +45,7 @@ class Channel:
     @staticmethod
     def adopt(descriptor: int) -> "Channel":
         """The channel on an inherited descriptor, which becomes close-on-exec."""
-        os.set_inheritable(descriptor, False)  # noqa: FBT003 - the standard library's signature
+        os.set_inheritable(descriptor, False)
         return Channel(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=descriptor))
 
     def fileno(self) -> int:

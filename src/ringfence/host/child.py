@@ -80,7 +80,8 @@ def _tell(warden: Channel, error: BaseException) -> None:
         text = f"{error.code}\n{error.what}\n{error.way_out}"
     else:
         lines = traceback.format_exception_only(error)
-        text = f"internal\n{''.join(lines).strip()} at {' > '.join(_frames(error)[-8:])}\nreport this with the sensor's version"
+        what = f"{''.join(lines).strip()} at {' > '.join(_frames(error)[-8:])}"
+        text = f"internal\n{what}\nreport this with the sensor's version"
     try:
         warden.try_send(catalogue.FAILED, text.encode("utf-8", "backslashreplace")[:FAILURE_BYTES_MAX])
     except (ChannelClosed, OSError):

@@ -124,7 +124,7 @@ class Children:
                 more, inherits = self._courier_arguments()
             case Kind.WATCHDOG:
                 pass
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        process = subprocess.Popen(
             [sys.executable, "-I", "-m", MODULES[kind], *arguments, *more],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

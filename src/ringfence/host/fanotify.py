@@ -60,7 +60,7 @@ raw_mark.restype = ctypes.c_int
 
 
 def permission_group() -> int:
-    """A group for permission events.  Unlimited queue: an overflow would lose questions.  Raises KernelLacks, OSError."""
+    """A group for permission events, its queue unlimited: overflow loses questions.  Raises KernelLacks, OSError."""
     return _group(CLASS_CONTENT | CLOSE_ON_EXEC | UNLIMITED_QUEUE | UNLIMITED_MARKS)
 
 

@@ -1,7 +1,7 @@
 """Scanning the file behind a descriptor: while somebody waits, or in depth.
 
-While somebody waits: up to `SYNC_SCAN_BYTES_MAX` bytes; a larger file by windows, and its verdict is partial.  Containers
-are not opened, so a clean verdict on one is not deep.  In depth: every byte, containers opened.
+While somebody waits: up to `SYNC_SCAN_BYTES_MAX` bytes; a larger file by windows, and its verdict is partial.
+Containers are not opened, so a clean verdict on one is not deep.  In depth: every byte, containers opened.
 
 A file whose SHA-256 is in the table of known clean ones is not scanned at all.
 """

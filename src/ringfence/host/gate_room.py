@@ -1,7 +1,7 @@
 """What the threads of one gate share: decisions, marks, scanners, counters, the outbox of sightings.
 
-Under the interpreter lock each single operation on it is atomic; what needs more than one is done under `judging`, which
-only the paths that follow a scan take, never a question that is answered from memory.
+Under the interpreter lock each single operation on it is atomic; what needs more than one is done under `judging`,
+which only the paths that follow a scan take, never a question that is answered from memory.
 """
 
 import os

@@ -1,6 +1,7 @@
 """The asker of a question and its ancestors, read from /proc while the asker is still waiting.
 
-Only on the slow path (a detection).  Every value is bounded bytes as the kernel gave them; nothing here interprets them.
+Only on the slow path (a detection).  Every value is bounded bytes as the kernel gave them; nothing here interprets
+them.
 """
 
 import os

@@ -7,7 +7,6 @@ Source: fanotify_mark(2); measured behaviour of ignore marks: `docs/adr/0004-ign
 
 import errno
 import fcntl
-import os
 from dataclasses import dataclass
 from enum import StrEnum, unique
 

@@ -105,8 +105,12 @@ def courier(spool: str, readable: tuple[str, ...]) -> Profile:
         capabilities=frozenset(),
         syscalls=_INTERPRETER
         | _MESSAGES
-        | frozenset("clone connect dup fcntl fdatasync flock fsync ftruncate getdents64 getpeername getsockname".split())
-        | frozenset("ioctl mkdirat open openat pread64 pwrite64 rename renameat2 shutdown socket socketpair stat".split())
+        | frozenset(
+            "clone connect dup fcntl fdatasync flock fsync ftruncate getdents64 getpeername getsockname".split()
+        )
+        | frozenset(
+            "ioctl mkdirat open openat pread64 pwrite64 rename renameat2 shutdown socket socketpair stat".split()
+        )
         | frozenset("statx unlink unlinkat uname epoll_create1 epoll_ctl eventfd2 sysinfo fallocate".split())
         | frozenset("set_tid_address".split()),
         access=Access(readable=readable, writable=(spool,), connect=True),

@@ -15,7 +15,7 @@ from typing import Final
 
 from ringfence.decide.gate import SCAN_IT, Plan, Question, on_no_verdict, on_question, on_verdict
 from ringfence.host import fanotify
-from ringfence.host.fanotify import ACCESS_PERMISSION, EVENT, EXEC_PERMISSION, FIONREAD, OPEN_PERMISSION, RESPONSE
+from ringfence.host.fanotify import EVENT, EXEC_PERMISSION, FIONREAD, OPEN_PERMISSION, RESPONSE
 from ringfence.host.gate_room import Case, GateRoom
 from ringfence.host.scanner_link import Answered, ScannerFault
 from ringfence.host.scanner_slots import Slot

@@ -1,8 +1,9 @@
 """Dropping privileges, and proving it.
 
 `enter(profile)` in order: parent-death signal, resource limits, groups and uid, capabilities, parent-death signal again
-(the kernel clears it when the uid changes), not dumpable, no new privileges, Landlock, seccomp; then `prove` *tries* what
-must be impossible and raises if it works.  Everything that the process needs (modules, rules, sockets) exists before.
+(the kernel clears it when the uid changes), not dumpable, no new privileges, Landlock, seccomp; then `prove` *tries*
+what must be impossible and raises if it works.  Everything that the process needs (modules, rules, sockets) exists
+before.
 
 The profiles themselves stand in `host/processes.py`.
 """
@@ -58,7 +59,8 @@ class Profile:
 
 def enter(profile: Profile) -> None:
     """Drop to `profile` and prove it.  Raises OSError or KernelLacks when a step fails, InternalError when a forbidden
-    act still works.  The caller exits in either case: half a sandbox is none."""
+    act still works.  The caller exits in either case: half a sandbox is none.
+    """
     drop(profile)
     lock(profile, all_threads=True)
 
@@ -75,7 +77,8 @@ def drop(profile: Profile) -> None:
 
 def lock(profile: Profile, *, all_threads: bool) -> None:
     """The part that a thread may have of its own, and the proof.  `all_threads`: the filter holds for those that
-    exist already, too (Landlock never does)."""
+    exist already, too (Landlock never does).
+    """
     landlock.restrict(profile.access)
     seccomp.install(profile.syscalls, may_fork=profile.may_fork, all_threads=all_threads)
     prove(profile)

@@ -1,7 +1,7 @@
 """One scanner: descriptors in, verdicts out.  It holds nothing and may be killed at any instant.
 
-Born by fork from the zygote with the compiled content already in memory; it pins itself, warms the engine up, enters the
-scanner's sandbox, and scans until its socket closes.  A malicious or suspicious file's findings go to the courier
+Born by fork from the zygote with the compiled content already in memory; it pins itself, warms the engine up, enters
+the scanner's sandbox, and scans until its socket closes.  A malicious or suspicious file's findings go to the courier
 before the verdict goes to the gate, so that they are there when the gate's sighting arrives.
 """
 

@@ -23,7 +23,7 @@ _REASONS: Final = {int(one): one for one in UnknownReason}
 _LATE_ANSWERS_MAX: Final = 4
 
 
-class ScannerFault(Exception):  # noqa: N818 - the reason says which fault
+class ScannerFault(Exception):
     """No verdict from this scanner; it must be replaced."""
 
     def __init__(self, reason: UnknownReason) -> None:

@@ -1,7 +1,8 @@
 """The gate's scanners: a fixed number of slots, filled by the zygote, refilled when one faults.
 
-Threads that answer the kernel only ever `borrow` a link, wait a bounded moment for one that is being replaced, and report
-a fault; the gate's main thread talks to the zygote.  No thread that answers the kernel ever waits for the zygote.
+Threads that answer the kernel only ever `borrow` a link, wait a bounded moment for one that is being replaced, and
+report a fault; the gate's main thread talks to the zygote.  No thread that answers the kernel ever waits for the
+zygote.
 """
 
 import os

@@ -44,7 +44,7 @@ class Sensor:
         for path in wanted.fail_closed:
             words += ["--fail-closed", path]
         # a session of its own: a Ctrl-C on the terminal is for us, and we end it in order
-        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        self._process = subprocess.Popen(
             [sys.executable, "-I", "-m", "ringfence.programs.warden", *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -36,7 +36,7 @@ class VouchedDigests:
 
 
 def from_dpkg(directory: str = DPKG_INFO) -> VouchedDigests:
-    """Every digest of every installed package.  A missing database gives an empty table; malformed lines are ignored."""
+    """Every digest of every installed package.  Without a database the table is empty; malformed lines are ignored."""
     digests: set[bytes] = set()
     try:
         names = [entry.path for entry in os.scandir(directory) if entry.name.endswith(".md5sums")]

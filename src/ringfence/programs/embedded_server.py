@@ -25,7 +25,7 @@ class EmbeddedServer:
         self._address = ""
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        return subprocess.Popen(
             [
                 sys.executable, "-I", "-m", "ringfence.programs.cli",
                 "server", "--state", str(self._state), "--listen", self._listen, "--json",
@@ -43,7 +43,9 @@ class EmbeddedServer:
         """
         started = self._announcement()
         self._address = str(started["address"])
-        enrol_once(identity, self._address, Path(str(started["ca_certificate"])), self._state / "server/enrolment.token")
+        enrol_once(
+            identity, self._address, Path(str(started["ca_certificate"])), self._state / "server/enrolment.token"
+        )
         lines = [f"console: {self._address}"]
         if started.get("first_password"):
             user, password = started["first_user"], started["first_password"]

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from ringfence.decide.breaker import Tripped
 from ringfence.decide.gate import GateState
 from ringfence.host import known_table, processes, sandbox
 from ringfence.host.ahead import Ahead
@@ -25,7 +26,6 @@ from ringfence.host.outbox import Outbox
 from ringfence.host.responder import Responder
 from ringfence.host.scanner_slots import ScannerSlots
 from ringfence.host.vital import vital_files
-from ringfence.decide.breaker import Tripped
 from ringfence.model import limits
 from ringfence.model.errors import FrameRefused
 from ringfence.model.verdict import Mode
@@ -186,7 +186,7 @@ class Gate:
         os.close(beat)
 
     def _guard_active(self) -> None:
-        """As a standby: when the active gate is dead, or silent for so long that everybody else must be too, take over."""
+        """As a standby: take over when the active gate is dead, or so long silent that everybody else must be too."""
         if self._watched is None or self._armed:
             return
         pidfd, beat = self._watched

@@ -19,7 +19,8 @@ def command(
     state: Annotated[Path, typer.Option(help="The state directory of the sensor.", show_default=False)],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Give a running sensor another release.  It is decoded and compiled in a sandbox first; refused, the old one stays.
+    """Give a running sensor another release.  It is decoded and compiled in a sandbox first; refused, the old one
+    stays.
 
     Example: ringfence host load new.release --state /var/lib/ringfence
     """

@@ -52,7 +52,9 @@ def _as_object(report: StatusReport) -> dict[str, object]:
 def _print(report: StatusReport) -> None:
     console = Console(file=sys.stdout, highlight=False)
     marks = ", ".join(mark.decode("utf-8", "backslashreplace") for mark in report.marks)
-    console.print(f"mode {report.mode.name.lower()}, release number {report.release_index}, protecting {marks}", markup=False)
+    console.print(
+        f"mode {report.mode.name.lower()}, release number {report.release_index}, protecting {marks}", markup=False
+    )
     table = Table("role", "pid", "uid", "state", "memory", "restarts", box=None)
     for one in report.processes:
         memory = f"{one.memory_pss_bytes / 1e6:.1f} MB"

@@ -220,7 +220,9 @@ class Warden:
             self._answer(operator, catalogue.LOAD_ANSWER, f"{refusal.code}\n{refusal.what}\n{refusal.way_out}".encode())
             return
         if self._loading is not None:
-            self._answer(self._loading, catalogue.LOAD_ANSWER, b"content-refused\nanother release was loaded\nload again")
+            self._answer(
+                self._loading, catalogue.LOAD_ANSWER, b"content-refused\nanother release was loaded\nload again"
+            )
         number = max(self._children.contents) + 1
         self._children.contents[number] = Content(number, descriptor, digest)
         self._loading = operator

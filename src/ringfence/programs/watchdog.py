@@ -20,6 +20,9 @@ from ringfence.wire.frames import WAY_OUT
 NICENESS = -11
 """Before the gate: it must be able to kill it on a busy machine."""
 
+WATCHED_DESCRIPTORS = 2
+"""With each order to watch: the gate's pidfd and its beat."""
+
 
 def main(arguments: Arguments, warden: Channel) -> None:
     """Watch for ever."""
@@ -38,7 +41,7 @@ def main(arguments: Arguments, warden: Channel) -> None:
             poll.register(watched[0], select.POLLIN)
         poll.poll(limits.HEARTBEAT_INTERVAL_MS // 2)
         while (received := warden.receive(wait=False)) is not None:
-            if received.frame.type != catalogue.WATCH or len(received.descriptors) != 2:
+            if received.frame.type != catalogue.WATCH or len(received.descriptors) != WATCHED_DESCRIPTORS:
                 raise FrameRefused(f"the warden sent a frame of type {received.frame.type} to the watchdog", WAY_OUT)
             if watched is not None:
                 os.close(watched[0])

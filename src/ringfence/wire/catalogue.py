@@ -168,9 +168,19 @@ MESSAGES: Final = (
     Message(MODE, "mode", "operator", "warden", MODE_BODY.format, 0, "Observe or enforce."),
     Message(MODE_ANSWER, "mode_answer", "warden", "operator", "variable", 0, "Done, or why not."),
     Message(STOP, "stop", "operator", "warden", "", 0, "End the sensor with the host unblocked."),
-    Message(70, "demand_start", "scan command", "scan worker", "", 1, "Load the release in this file (wire/demand.py)."),
+    Message(
+        70, "demand_start", "scan command", "scan worker", "", 1, "Load the release in this file (wire/demand.py)."
+    ),
     Message(71, "demand_ready", "scan worker", "scan command", "variable", 0, "Loaded and sandboxed."),
     Message(72, "demand_scan", "scan command", "scan worker", ">QQ", 1, "Scan the file behind the descriptor in full."),
-    Message(73, "demand_result", "scan worker", "scan command", "variable", 0, "What was found in it, with the rules' texts."),
+    Message(
+        73,
+        "demand_result",
+        "scan worker",
+        "scan command",
+        "variable",
+        0,
+        "What was found in it, with the rules' texts.",
+    ),
     Message(74, "demand_failed", "scan worker", "scan command", "variable", 0, "Cannot start: code, text and way out."),
 )

@@ -29,7 +29,9 @@ class Frame:
 def encode_frame(frame_type: int, body: bytes) -> bytes:
     """The bytes of one message.  Raises FrameRefused when the body is over `FRAME_BODY_BYTES_MAX`."""
     if len(body) > FRAME_BODY_BYTES_MAX:
-        raise FrameRefused(f"a frame of type {frame_type} has {len(body)} bytes, {FRAME_BODY_BYTES_MAX} allowed", WAY_OUT)
+        raise FrameRefused(
+            f"a frame of type {frame_type} has {len(body)} bytes, {FRAME_BODY_BYTES_MAX} allowed", WAY_OUT
+        )
     return HEADER.pack(FRAME_VERSION, frame_type, len(body)) + body
 
 

@@ -160,7 +160,7 @@ MUTATIONS: Final[tuple[Mutation, ...]] = (damaged_frame, damaged_tar, damaged_me
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_damage_is_refused_or_canonical(seed: int) -> None:
-    chance = random.Random(seed)  # noqa: S311 - the same mutants each time
+    chance = random.Random(seed)
     refused = 0
     told: set[tuple[bool, bool]] = set()
     for number in range(MUTANTS_PER_SEED):
