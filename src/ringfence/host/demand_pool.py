@@ -23,6 +23,7 @@ from ringfence.model.errors import ContentRefused, FrameRefused, InternalError, 
 from ringfence.model.limits import (
     DEMAND_DEADLINE_MS,
     DEMAND_DEADLINE_MS_PER_MIB,
+    DEMAND_KILL_MS,
     DEMAND_PENDING_MAX,
     DEMAND_START_MS,
 )
@@ -221,7 +222,8 @@ class DemandPool:
         self._selector.unregister(worker.channel.fileno())
         worker.channel.close()
         worker.process.send_signal(signal.SIGKILL)
-        worker.process.wait()
+        with suppress(subprocess.TimeoutExpired):  # it waits in the kernel for a disk that does not answer: let it be
+            worker.process.wait(DEMAND_KILL_MS / 1000)
 
 
 def _start_error(code: str, what: str, way_out: str) -> RingfenceError:

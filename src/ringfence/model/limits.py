@@ -600,7 +600,7 @@ SCAN_PIECE_BYTES: Final = 33_554_432
 """Piece of a larger file: few passes, and memory for two of them."""
 
 SCAN_TOTAL_BYTES_MAX: Final = 34_359_738_368
-"""Bytes of one file that are scanned at all, when nobody waits: some minutes.  What lies behind is reported as unknown."""
+"""Bytes of one file that are scanned at all, when nobody waits: some minutes.  What lies behind is reported unknown."""
 
 WINDOW_BYTES: Final = 1_048_576
 """Largest sampled window of a file that somebody waits for."""
