@@ -354,8 +354,8 @@ def photograph(up: Sensor) -> None:
         page.goto(up.console)
         page.fill("input[name=name]", up.user)
         page.fill("input[name=password]", up.password)
-        page.click("button[type=submit]")
-        page.wait_for_selector("main h1")
+        page.get_by_role("button", name="Log in").click()
+        page.wait_for_url(f"{up.console.rstrip('/')}/")
         page.screenshot(path=PICTURE, full_page=True)
         browser.close()
 
