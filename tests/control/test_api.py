@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.control.server_process import Host, Person, RunningServer, enrol, numbered, one_shot
+from tests.control.server_process import ROOT, Host, Person, RunningServer, enrol, numbered, one_shot
 
 ALERTS = "/api/v1/alerts"
 
@@ -59,6 +59,13 @@ def test_the_schema_is_whole(person: Person) -> None:
         place = schema
         for part in reference.removeprefix("#/").split("/"):
             place = place[part]
+
+
+def test_the_guide_names_every_call(person: Person) -> None:
+    guide = (ROOT / "docs" / "api.md").read_text()
+    paths = _get(person, "/api/v1/openapi.json")["paths"]
+    calls = {f"`{method.upper()} {path}`" for path, methods in paths.items() for method in methods}
+    assert {call for call in calls if call not in guide} == set()
 
 
 def test_pages_hold_every_alert_once_newest_first(person: Person) -> None:

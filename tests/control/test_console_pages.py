@@ -211,3 +211,28 @@ def test_the_audit_log_names_who_did_what(person: httpx.Client) -> None:
     assert "user:alert:resolved" in page
     assert "user:admin" in page
     assert "user:session:opened" not in page
+
+
+def test_a_password_is_changed_by_who_knows_the_old_one_and_other_sessions_end(server: RealServer) -> None:
+    old = server.once("--add-user", "paula", "--role", "analyst")
+    new = "three calm words"
+    with server.client() as here, server.client() as elsewhere:
+        log_in(here, "paula", old)
+        log_in(elsewhere, "paula", old)
+        for password, first, again, said in (
+            ("wrong", new, new, "password is wrong"),
+            (old, "short", "short", "a password has"),
+            (old, new, f"{new}!", "two new passwords differ"),
+        ):
+            fields = {"password": password, "new_password": first, "new_password_again": again}
+            answer = here.post("/account/password", data={"form_token": token_of(here), **fields})
+            assert answer.status_code in (400, 401)
+            assert said in answer.text.lower()
+        fields = {"password": old, "new_password": new, "new_password_again": new}
+        answer = here.post("/account/password", data={"form_token": token_of(here), **fields})
+        assert answer.headers["location"] == "/account?done=password"
+        assert "The password is changed" in here.get("/account?done=password").text
+        assert elsewhere.get("/account").status_code == 303
+    with server.client() as client:
+        assert log_in(client, "paula", old).status_code == 401
+        assert log_in(client, "paula", new).status_code == 303

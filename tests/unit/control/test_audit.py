@@ -39,3 +39,8 @@ def test_a_line_goes_with_the_transaction_that_failed(tmp_path: Path) -> None:
             return len((await queries.audit_log(services.database)).rows)
 
     assert asyncio.run(scene()) == 0
+
+
+def test_every_action_is_documented() -> None:
+    document = (Path(__file__).resolve().parents[3] / "docs" / "api.md").read_text()
+    assert [action.value for action in AuditAction if f"`{action.value}`" not in document] == []
