@@ -111,7 +111,7 @@ def lay_sources(target: Path, count: int) -> None:
     target.mkdir()
     (target / "common.h").write_text(COMMON_HEADER)
     for number in range(count):
-        (target / f"unit_{number:03d}.c").write_text(c_source(number, 5))
+        (target / f"unit_{number:03d}.c").write_text(c_source(number, 4))
 
 
 def lay_small_files(target: Path, count: int) -> list[str]:

@@ -68,7 +68,7 @@ class Sizes:
 
 
 FULL: Final = Sizes(10_000, 10_000, 10_000, 500, 100, 2_000, 10_000, 2_000)
-SMALLER: Final = Sizes(1_000, 10_000, 1_000, 500, 100, 2_000, 300, 300)
+SMALLER: Final = Sizes(1_000, 10_000, 1_000, 500, 50, 2_000, 200, 300)
 """For a subject that would take minutes with the full numbers.  Ratios are per file all the same."""
 
 
