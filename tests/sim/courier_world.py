@@ -2,7 +2,7 @@
 
 The machine, its shell and the spool are the product's own.  The world kills the courier between any two operations on
 the disk, cuts the power, fills the disk, loses requests and answers, delivers them late and twice, turns the clock
-back, replaces gates, and at the end stops doing so.  Then everything must settle, and the accounts must agree (`check`).
+back, replaces gates, and at the end stops doing so.  Then everything must settle and the accounts must agree: `check`.
 """
 
 import random
@@ -131,9 +131,9 @@ class World:
     """Everything of one seed."""
 
     def __init__(self, seed: int, *, flips: bool = False) -> None:
-        self.random = random.Random(seed)  # noqa: S311 - a seeded world
+        self.random = random.Random(seed)
         self.flips = flips
-        self.storage = SimulatedStorage(random.Random(seed + 1))  # noqa: S311 - a seeded disk
+        self.storage = SimulatedStorage(random.Random(seed + 1))
         self.server = Server()
         self.gates = {1: Gate(1)}
         self.requests: deque[SpoolBatch] = deque()
