@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from tests.support.machine import kernel_requires
 from tests.unit.detect.detect_releases import pack_of, release_of
+from tests.unit.detect.test_archives import COMPRESSORS, tar_of, zip_of
 
 from ringfence.host.demand_pool import DemandPool, Scanned
 from ringfence.host.tree_walk import FoundFile, walk
@@ -115,6 +116,25 @@ def test_archives_are_opened(release_file: Path, tmp_path: Path) -> None:
         archive.writestr("ü/inner.tar.xz", inner.getvalue())
     (finding, _) = lines(run(release_file, "--json", tmp_path))
     assert finding["matches"][0]["member"] == "ü/inner.tar.xz!xz!deep/evil.txt"
+
+
+def test_every_codec_works_in_the_sandbox(release_file: Path, tmp_path: Path) -> None:
+    """Nothing is left to be imported or opened after the sandbox closed: each kind, with names of every kind."""
+    name = "d/ü" + "x" * 150
+    for method in (0, 8, 12, 14):
+        (tmp_path / f"{method}.zip").write_bytes(zip_of({name: EVIL, "caf\xe9": EVIL}, method))
+    for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        packed = tar_of({"d" * 90 + "/" + "x" * 90: EVIL}, form)
+        for kind, compress in COMPRESSORS.items():
+            (tmp_path / f"{form}.{kind}").write_bytes(compress(packed))
+    cut = COMPRESSORS["xz"](bytes(99_999))[:-9]
+    (tmp_path / "cut").write_bytes(cut)
+    done = run(release_file, "--json", tmp_path)
+    *items, summary = lines(done)
+    assert {Path(item["path"]).name for item in items if item["type"] == "not_scanned"} == {"cut"}
+    assert (summary["malicious"], summary["files"], summary["workers_replaced"]) == (4 + 3 * len(COMPRESSORS),) * 2 + (
+        0,
+    )
 
 
 def test_what_cannot_be_opened_is_not_called_clean(release_file: Path, tmp_path: Path) -> None:
