@@ -22,6 +22,7 @@ class AuditAction(StrEnum):
     LOGIN_LIMITED = "user:session:limited"
     LOGOUT = "user:session:closed"
     USER_CREATED = "server:user:created"
+    PASSWORD_CHANGED = "user:user:password_changed"  # noqa: S105  # the name of an action
     PASSWORD_RESET = "server:user:password_reset"  # noqa: S105  # the name of an action
     API_TOKEN_CREATED = "server:api_token:created"  # noqa: S105  # the name of an action
     ALERT_ASSIGNED = "user:alert:assigned"

@@ -6,11 +6,11 @@ import secrets
 from sqlalchemy import delete, func, insert, select, update
 
 from ringfence.control.audit import SERVER_ACTOR, AuditAction, write_audit
-from ringfence.control.authentication import digest, hash_password
+from ringfence.control.authentication import Session, digest, hash_password
 from ringfence.control.database import Database
 from ringfence.control.refusals import NotFound, RequestRefused
 from ringfence.control.schema import API_TOKENS, LOGIN_ATTEMPTS, SESSIONS, USERS
-from ringfence.control.views import Role
+from ringfence.control.views import Actor, Role
 from ringfence.model.limits import (
     API_TOKENS_PER_USER_MAX,
     PASSWORD_CHARACTERS_MAX,
@@ -82,6 +82,38 @@ async def reset_password(database: Database, *, name: str, now_unix_ms: int) -> 
     return password
 
 
+async def change_password(
+    database: Database, *, session: Session, new_password: str, actor: Actor, now_unix_ms: int
+) -> None:
+    """Give the user of `session` the password they chose and end all their other sessions.
+
+    The caller has just proven the old password: `session` is the one that the proof opened.  Raises `RequestRefused`
+    when the new password is too short or too long.
+    """
+    password_hash = await _hashed(new_password)
+    user = session.user
+    async with database.writing() as connection:
+        await connection.execute(
+            update(USERS).where(USERS.c.user_id == user.user_id).values(password_hash=password_hash)
+        )
+        await connection.execute(
+            delete(SESSIONS).where(
+                SESSIONS.c.user_id == user.user_id, SESSIONS.c.token_sha256 != digest(session.token)
+            )
+        )
+        await write_audit(
+            connection, AuditAction.PASSWORD_CHANGED, actor, subject=f"user:{user.name}", at_unix_ms=now_unix_ms
+        )
+
+
+def check_password(password: str) -> None:
+    """Raise `RequestRefused` when a new password is too short or too long."""
+    if not PASSWORD_CHARACTERS_MIN <= len(password) <= PASSWORD_CHARACTERS_MAX:
+        raise RequestRefused(
+            f"a password has {PASSWORD_CHARACTERS_MIN} to {PASSWORD_CHARACTERS_MAX} characters", "choose another"
+        )
+
+
 async def create_api_token(database: Database, *, name: str, label: str, life_ms: int, now_unix_ms: int) -> str:
     """Make a bearer token that acts as a user.  The caller shows it once.  Raises `NotFound`, `RequestRefused`."""
     token = secrets.token_hex(32)
@@ -115,8 +147,5 @@ async def create_api_token(database: Database, *, name: str, label: str, life_ms
 
 async def _hashed(password: str) -> str:
     """The password's hash, made in a thread.  Raises `RequestRefused` when it is too short or too long."""
-    if not PASSWORD_CHARACTERS_MIN <= len(password) <= PASSWORD_CHARACTERS_MAX:
-        raise RequestRefused(
-            f"a password has {PASSWORD_CHARACTERS_MIN} to {PASSWORD_CHARACTERS_MAX} characters", "choose another"
-        )
+    check_password(password)
     return await asyncio.to_thread(hash_password, password)

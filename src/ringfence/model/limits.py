@@ -23,7 +23,7 @@ SCANNER_WAIT_MS: Final = 400
 SCANNERS_SPARE: Final = 1
 """Unpinned scanners beside one per processor: keep the others' questions moving while one scan is slow."""
 
-EVENT_CLOSE_WRITE_BATCH: Final = 64
+EVENT_CLOSE_WRITE_BATCH_MAX: Final = 64
 """Close-after-write events per read: enough to amortise the call, small enough to keep descriptors few."""
 
 AHEAD_QUEUE_MAX: Final = 8_192
@@ -190,6 +190,9 @@ CONSOLE_FORM_BYTES_MAX: Final = 65_536
 
 CONSOLE_FORM_FIELDS_MAX: Final = 512
 """Fields of one console form: a page of selected alerts and the few others."""
+
+CONSOLE_WORD_CHARACTERS_MAX: Final = 1_024
+"""Characters of one word of a page's address that names a place in a list: a host's name, with room."""
 
 CONSOLE_CHART_BUCKETS: Final = 48
 """Bars of the overview's chart of one day: one for each half hour, which a person can still tell apart."""
@@ -658,7 +661,7 @@ RULE_PROBE_BYTES: Final = 4_194_304
 RULE_PROBE_SMALL_BYTES: Final = 98_304
 """Size of a small probe: many conditions ask for `filesize < 100KB` and never reach their patterns on a large one."""
 
-RULE_PROBE_BATCH: Final = 64
+RULE_PROBE_BATCH_MAX: Final = 64
 """Rules that are probed together before a slow batch is cut in half."""
 
 RULE_PROBE_TIMEOUT_S: Final = 2
@@ -761,3 +764,23 @@ UPLINK_EXCHANGE_MS: Final = 60_000
 
 ALERTS_FOLLOW_MS: Final = 1_000
 """How often `ringfence alerts --follow` looks for new ones: a person sees them at once, the database hardly notices."""
+
+# --- small things that are read or repeated -----------------------------------------------------------------------
+
+FAILURE_BYTES_MAX: Final = 8_192
+"""Text of a process that cannot start: a code, what happened and the way out, with room for a rule's error."""
+
+PROC_STAT_BYTES_MAX: Final = 4_096
+"""`/proc/PID/stat` is one line of a few hundred bytes; the kernel gives no more than a page at once."""
+
+LATE_ANSWERS_MAX: Final = 4
+"""Answers to questions that were given up, read away before a scanner counts as confused."""
+
+BIND_LINE_BYTES_MAX: Final = 4_096
+"""A line of the list of bind mounts is a path, and a path is never longer for the kernel."""
+
+AUDIT_PREFIX_CHARACTERS_MAX: Final = 128
+"""What a person filters the audit log by: longer than every action and every name of ours."""
+
+HOST_CURSOR_CHARACTERS_MAX: Final = 1_024
+"""Where a page of hosts begins: a host's name and identifier, with room for the escapes of an address."""

@@ -9,7 +9,6 @@ from ringfence.control.console.visit import Visit
 from ringfence.control.refusals import RequestRefused
 
 _NUMBER_DIGITS_MAX: Final = 18
-_PREFIX_CHARACTERS_MAX: Final = 128
 
 
 async def audit_page(visit: Visit) -> Response:
@@ -22,7 +21,7 @@ async def audit_page(visit: Visit) -> Response:
     page = await queries.audit_log(
         visit.services.database,
         before=int(before) if before else None,
-        action=action[:_PREFIX_CHARACTERS_MAX],
-        subject=subject[:_PREFIX_CHARACTERS_MAX],
+        action=action[:AUDIT_PREFIX_CHARACTERS_MAX],
+        subject=subject[:AUDIT_PREFIX_CHARACTERS_MAX],
     )
     return visit.page("audit.html", page=page, action=action, subject=subject, paged=bool(before))

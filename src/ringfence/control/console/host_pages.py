@@ -1,7 +1,5 @@
 """The list of hosts and one host."""
 
-from typing import Final
-
 from starlette.responses import Response
 
 from ringfence.control import commands, host_queries
@@ -10,8 +8,6 @@ from ringfence.control.console.reads import protection_of
 from ringfence.control.console.visit import Visit
 from ringfence.control.views import Role
 from ringfence.control.web_session import require_role
-
-_CURSOR_CHARACTERS_MAX: Final = 1_024
 
 
 async def hosts_page(visit: Visit) -> Response:
@@ -22,7 +18,7 @@ async def hosts_page(visit: Visit) -> Response:
         visit.services.database,
         now_unix_ms=visit.now_unix_ms,
         search=search,
-        after=given.get("after", "")[:_CURSOR_CHARACTERS_MAX] or None,
+        after=given.get("after", "")[:HOST_CURSOR_CHARACTERS_MAX] or None,
     )
     return visit.page(
         "hosts.html",

@@ -20,7 +20,14 @@ from ringfence.control.console.host_pages import host_page, hosts_page, revoke
 from ringfence.control.console.overview_page import overview_page
 from ringfence.control.console.rendering import Renderer
 from ringfence.control.console.security import SecurityHeaders
-from ringfence.control.console.session_pages import account_page, choose_theme, help_page, log_out, login_endpoint
+from ringfence.control.console.session_pages import (
+    account_page,
+    change_password,
+    choose_theme,
+    help_page,
+    log_out,
+    login_endpoint,
+)
 from ringfence.control.console.visit import Endpoint, Handler, Parts, Visit, visited
 from ringfence.control.refusals import NotFound
 from ringfence.control.services import ConsoleServices
@@ -39,6 +46,7 @@ _PAGES: dict[str, Handler] = {
 _FORMS: dict[str, Handler] = {
     "/alerts/triage": triage,
     "/hosts/{host_id}/revoke": revoke,
+    "/account/password": change_password,
     "/theme": choose_theme,
     "/logout": log_out,
 }

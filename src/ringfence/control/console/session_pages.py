@@ -5,11 +5,14 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from ringfence.control import users
 from ringfence.control.console.forms import local_address, read_form
 from ringfence.control.console.rendering import THEMES, theme_cookie
 from ringfence.control.console.visit import Endpoint, Parts, Visit
 from ringfence.control.refusals import RequestRefused, TooManyAttempts
+from ringfence.control.users import check_password
 from ringfence.control.web_session import address_of, ended_cookie, require_same_origin, session_cookie, session_of
+from ringfence.model.limits import PASSWORD_CHARACTERS_MAX, PASSWORD_CHARACTERS_MIN
 
 
 def login_endpoint(parts: Parts) -> Endpoint:
@@ -65,8 +68,48 @@ async def choose_theme(visit: Visit) -> Response:
 
 
 async def account_page(visit: Visit) -> Response:
-    """Who is logged in, until when, and how to change what this page cannot."""
-    return visit.page("account.html", session=visit.session)
+    """Who is logged in and until when, and the form for another password."""
+    return _account(visit, None, changed=visit.request.query_params.get("done") == "password")
+
+
+async def change_password(visit: Visit) -> Response:
+    """Prove the old password by logging in with it, under the same limits, then keep the new one and that session."""
+    new_password = visit.form.one("new_password")
+    try:
+        check_password(new_password)
+        if new_password != visit.form.one("new_password_again"):
+            raise RequestRefused("the two new passwords differ", "write the new one twice")
+        session = await visit.services.authentication.log_in(
+            visit.session.user.name,
+            visit.form.one("password"),
+            address=address_of(visit.request),
+            user_agent=visit.request.headers.get("user-agent", ""),
+        )
+    except RequestRefused as refusal:
+        return _account(visit, refusal, changed=False)
+    await users.change_password(
+        visit.services.database,
+        session=session,
+        new_password=new_password,
+        actor=visit.actor,
+        now_unix_ms=visit.services.clock(),
+    )
+    answer = RedirectResponse("/account?done=password", status_code=303)
+    answer.headers.append("set-cookie", session_cookie(session))
+    return answer
+
+
+def _account(visit: Visit, refusal: RequestRefused | None, *, changed: bool) -> Response:
+    """The account page, with what was refused or done."""
+    return visit.page(
+        "account.html",
+        status=refusal.status if refusal else 200,
+        session=visit.session,
+        refusal=refusal,
+        changed=changed,
+        characters_min=PASSWORD_CHARACTERS_MIN,
+        characters_max=PASSWORD_CHARACTERS_MAX,
+    )
 
 
 async def help_page(visit: Visit) -> Response:
