@@ -324,7 +324,7 @@ def _ready(turn: _Turn, event: BecameReady) -> None:
             if zygote.release == old:
                 turn.put(replace(zygote, stage=Stage.DRAINING, started_ms=turn.now_ms))
         turn.note(NoteKind.RELEASE_ACTIVATED, process.serial, process.release)
-    elif process.kind is Kind.ZYGOTE:
+    elif process.kind is Kind.ZYGOTE and process.release == turn.state.release:
         for gate in turn.state.of(Kind.GATE):
             turn.commands.append(Connect(gate.serial, process.serial))
     active = turn.state.active_gate
@@ -404,6 +404,8 @@ def _stale(turn: _Turn, event: BeatStale) -> None:
 
 
 def _release(turn: _Turn, event: NewRelease) -> None:
+    if turn.state.stopping:
+        return
     for zygote in turn.state.of(Kind.ZYGOTE):
         if turn.state.candidate and zygote.release == turn.state.candidate:
             turn.commands.append(Kill(zygote.serial))
@@ -430,13 +432,18 @@ def _tick(turn: _Turn, event: Tick) -> None:
     if due and not turn.state.stopping:
         turn.state = replace(turn.state, pauses=tuple(one for one in turn.state.pauses if one not in due))
         for one in due:
-            if one.kind is not Kind.GATE:
+            if one.kind is not Kind.GATE and not _replaced(turn.state, one.kind):
                 turn.start(one.kind, turn.state.release if one.kind is Kind.ZYGOTE else 0)
     for process in turn.state.processes:
         if turn.now_ms - process.started_ms >= _PATIENCE_MS.get(process.stage, turn.now_ms + 1):
             turn.commands.append(Kill(process.serial))
     if turn.state.stopping and turn.now_ms - turn.state.stopping_ms >= limits.PROCESS_RETIRE_MS:
         turn.commands.extend(Kill(gate.serial) for gate in turn.state.of(Kind.GATE))
+
+
+def _replaced(state: WardenState, kind: Kind) -> bool:
+    """Whether a release that became active while the old zygote's pause ran has brought a zygote of its own."""
+    return kind is Kind.ZYGOTE and any(one.release == state.release for one in state.of(kind))
 
 
 def _stop(turn: _Turn, event: StopWanted) -> None:
