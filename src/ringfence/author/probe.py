@@ -27,7 +27,7 @@ import yara_x
 from ringfence.author.yara_source import first_line
 from ringfence.detect.file_type import MAGICS, FileClass
 from ringfence.model.limits import (
-    RULE_PROBE_BATCH,
+    RULE_PROBE_BATCH_MAX,
     RULE_PROBE_BYTES,
     RULE_PROBE_MS_MAX,
     RULE_PROBE_SMALL_BYTES,
@@ -80,8 +80,8 @@ class Prober:
         found = [""] * len(candidates)
         for kind in FileClass:
             places = [place for place, one in enumerate(candidates) if one.file_class is kind]
-            for start in range(0, len(places), RULE_PROBE_BATCH):
-                batch = places[start : start + RULE_PROBE_BATCH]
+            for start in range(0, len(places), RULE_PROBE_BATCH_MAX):
+                batch = places[start : start + RULE_PROBE_BATCH_MAX]
                 for place, reason in self._try(candidates, batch).items():
                     found[place] = reason
                 step(len(batch))

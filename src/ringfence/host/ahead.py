@@ -96,7 +96,7 @@ class Ahead:
         room = self._room
         while True:
             try:
-                events = os.read(room.marks.closes, EVENT.size * limits.EVENT_CLOSE_WRITE_BATCH)
+                events = os.read(room.marks.closes, EVENT.size * limits.EVENT_CLOSE_WRITE_BATCH_MAX)
             except BlockingIOError:
                 return
             for _, _, _, _, _, descriptor, pid in EVENT.iter_unpack(events):

@@ -10,9 +10,9 @@ from types import TracebackType
 from ringfence.host.channel import Channel, ChannelClosed
 from ringfence.model import errors
 from ringfence.model.errors import InternalError, RingfenceError
+from ringfence.model.limits import FAILURE_BYTES_MAX
 from ringfence.wire import catalogue
 
-FAILURE_BYTES_MAX = 8_192
 """Bytes of a failure's text in a FAILED frame."""
 
 

@@ -5,17 +5,15 @@ them.
 """
 
 import os
-from typing import Final
 
 from ringfence.model.limits import (
+    PROC_STAT_BYTES_MAX,
     PROCESS_COMMAND_LINE_BYTES_MAX,
     PROCESS_NAME_BYTES_MAX,
     SIGHTING_PATH_BYTES_MAX,
     SIGHTING_PROCESSES_MAX,
 )
 from ringfence.wire.detections import SeenProcess, cut
-
-_STAT_BYTES_MAX: Final = 4096
 
 
 def lineage(pid: int) -> tuple[SeenProcess, ...]:
@@ -31,7 +29,7 @@ def lineage(pid: int) -> tuple[SeenProcess, ...]:
 
 
 def _read(pid: int) -> tuple[SeenProcess, int] | None:
-    stat = _contents(f"/proc/{pid}/stat", _STAT_BYTES_MAX)
+    stat = _contents(f"/proc/{pid}/stat", PROC_STAT_BYTES_MAX)
     name_begin, name_end = stat.find(b"("), stat.rfind(b")")
     if name_begin < 0 or name_end < name_begin:
         return None

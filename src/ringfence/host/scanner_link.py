@@ -10,7 +10,7 @@ import struct
 from typing import Final
 
 from ringfence.decide.gate import ScanVerdict
-from ringfence.model.limits import QUESTION_DEADLINE_MS
+from ringfence.model.limits import LATE_ANSWERS_MAX, QUESTION_DEADLINE_MS
 from ringfence.model.verdict import Outcome, UnknownReason
 from ringfence.wire import catalogue
 from ringfence.wire.frames import FRAME_VERSION, HEADER
@@ -20,7 +20,6 @@ _VERDICT: Final = struct.Struct(HEADER.format + catalogue.VERDICT_BODY.format[1:
 _VERDICT_HEADER: Final = (FRAME_VERSION, catalogue.VERDICT, catalogue.VERDICT_BODY.size)
 _OUTCOMES: Final = {int(one): one for one in Outcome}
 _REASONS: Final = {int(one): one for one in UnknownReason}
-_LATE_ANSWERS_MAX: Final = 4
 
 
 class ScannerFault(Exception):
@@ -93,7 +92,7 @@ class ScannerLink:
     def ask(self, job: int, descriptor: int, size_bytes: int) -> Answered:
         """Scan while somebody waits.  Raises ScannerFault."""
         self.send(job, descriptor, size_bytes, catalogue.PURPOSE_SYNCHRONOUS)
-        for _ in range(_LATE_ANSWERS_MAX):
+        for _ in range(LATE_ANSWERS_MAX):
             answered = self.receive()
             if answered.job == job:
                 return answered

@@ -9,8 +9,8 @@ from ringfence.host import places
 from ringfence.host.durable import write_durably
 from ringfence.host.processes import UID_COURIER
 from ringfence.model.errors import PathRefused
+from ringfence.model.limits import BIND_LINE_BYTES_MAX
 
-_LINE_BYTES_MAX: Final = 4096
 _PASSABLE: Final = 0o711
 """Others may pass through, not list: the courier, who is nobody else's user, reaches its own spool and no more."""
 
@@ -75,7 +75,7 @@ class SensorState:
         except FileNotFoundError:
             return
         for line in lines:
-            if line.startswith(b"/") and len(line) <= _LINE_BYTES_MAX:
+            if line.startswith(b"/") and len(line) <= BIND_LINE_BYTES_MAX:
                 places.unbind(os.fsdecode(line))
         self.binds.unlink(missing_ok=True)
 

@@ -8,9 +8,9 @@ import time
 
 from ringfence.decide.warden import Kind, Note, NoteKind, WardenState
 from ringfence.host.channel import Channel, ChannelClosed
-from ringfence.host.child import FAILURE_BYTES_MAX
 from ringfence.host.children import Child, Children
 from ringfence.model import limits
+from ringfence.model.limits import FAILURE_BYTES_MAX
 from ringfence.model.records import HostEventKind
 from ringfence.model.verdict import Mode
 from ringfence.wire import catalogue

@@ -84,7 +84,8 @@ BREAKER_OLD_SHARE_PERCENT: Final = 25
 below it, a rule that matches everything reaches it at once."""
 
 BREAKER_VITAL_FILES_MAX: Final = 3
-"""Distinct vital or vouched files that a release may condemn before it is convicted: one may be a packaged test file."""
+"""Distinct vital or vouched files that a release may condemn before it is convicted: one may be a packaged test
+file."""
 
 BREAKER_RULE_FILES_MAX: Final = 1_000
 """Distinct files that one rule may refuse in the window before that rule alone goes to observe: far above any real
@@ -139,7 +140,7 @@ GATE_DEATHS_MAX: Final = 3
 what hurts it."""
 
 GATE_DEATHS_WINDOW_MS: Final = 60_000
-"""See `GATE_DEATHS_MAX`."""
+"""Armed gates that die within this time are counted together: a crash loop is faster, chance is slower."""
 
 PROCESS_READY_MS: Final = 30_000
 """Longest start of a process, compiling content included, before it is killed and counted as failed."""
@@ -341,7 +342,8 @@ CA_LIFE_DAYS: Final = 3_650
 """Life of the server's own CA: hosts pin it, so its end is the end of every host's trust."""
 
 CLOCK_BACK_TOLERANCE_MS: Final = 10 * 60_000
-"""A clock that is behind the newest thing recorded by less is waited out silently; by more, the server does not start."""
+"""A clock that is behind the newest thing recorded by less is waited out silently; by more, the server does not
+start."""
 
 MAINTENANCE_INTERVAL_S: Final = 300
 """How often a running server removes old rows, looks at its certificate and writes down the time."""
@@ -402,8 +404,12 @@ RELEASE_WINDOW_BYTES_MAX: Final = 8_388_608
 RELEASE_MEMBERS_MAX: Final = 32_768
 """Members of a release: two samples for each of 16,384 rules."""
 
-MANIFEST_BYTES_MAX: Final = 33_554_432
-"""The manifest: 16,384 rules of 2 KiB."""
+MANIFEST_BYTES_MAX: Final = 16_777_216
+"""The manifest: 16,384 rules of 1 KiB.  Reading it takes up to twenty times as much memory."""
+
+JSON_CONTAINERS_MAX: Final = 131_072
+"""Lists and objects in a canonical document: an empty one of 2 bytes costs 64 when it is read.  A release may have 82,000:
+its rules, self-tests and packs."""
 
 JSON_DEPTH_MAX: Final = 8
 """Nesting of a canonical document.  The deepest of ours has 3."""
@@ -583,7 +589,7 @@ UPLINK_ENROLMENT_BYTES_MAX: Final = 16_384
 """A request to enrol: a token and six short facts."""
 
 UPLINK_TOKEN_CHARACTERS_MAX: Final = 128
-"""An enrolment token."""
+"""An enrolment token: as the server makes it, it has a third of this."""
 
 UPLINK_FACT_CHARACTERS_MAX: Final = 256
 """One fact about a host: names of hosts end at 253 characters, the others are shorter."""
@@ -632,8 +638,8 @@ UNIT_STOP_S: Final = 20
 """Time for the marks to go, questions to be answered and the spool to be synced before systemd kills what is left."""
 
 UNIT_MEMORY_BYTES_MAX: Final = 2_147_483_648
-"""All processes with an imported pack of thousands of rules in two generations, and the server: past it the kernel kills
-one of them, which is replaced, and not somebody else's."""
+"""All processes with an imported pack of thousands of rules in two generations, and the server: past it the kernel
+kills one of them, which is replaced, and not somebody else's."""
 
 UNIT_TASKS_MAX: Final = 512
 """Threads and processes of the service: a gate's thread and a scanner per processor, two generations, the server's."""

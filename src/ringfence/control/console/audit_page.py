@@ -7,6 +7,7 @@ from starlette.responses import Response
 from ringfence.control import queries
 from ringfence.control.console.visit import Visit
 from ringfence.control.refusals import RequestRefused
+from ringfence.model.limits import AUDIT_PREFIX_CHARACTERS_MAX
 
 _NUMBER_DIGITS_MAX: Final = 18
 

@@ -8,6 +8,7 @@ from ringfence.control.console.reads import protection_of
 from ringfence.control.console.visit import Visit
 from ringfence.control.views import Role
 from ringfence.control.web_session import require_role
+from ringfence.model.limits import HOST_CURSOR_CHARACTERS_MAX
 
 
 async def hosts_page(visit: Visit) -> Response:
