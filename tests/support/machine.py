@@ -91,6 +91,11 @@ def _loopback() -> None:
         pass
 
 
+def _dpkg() -> None:
+    if not Path("/var/lib/dpkg/info").is_dir():
+        raise NotProvable("no dpkg on this machine: there are no package-owned files")
+
+
 def _chromium() -> None:
     if shutil.which("chromium") is None:
         raise NotProvable("Debian's chromium is not installed")
@@ -104,5 +109,6 @@ PROBES: Final[dict[str, Callable[[], None]]] = {
     "seccomp": _seccomp,
     "loopback": _loopback,
     "chromium": _chromium,
+    "dpkg": _dpkg,
 }
 """Feature -> a probe that raises where it is missing."""
