@@ -17,6 +17,7 @@ from typing import Any, Final
 import httpx
 from tests.unit.wire.record_examples import ALERT
 
+from ringfence.host.sandbox import die_with_parent
 from ringfence.model.records import Alert, HostFacts, NumberedRecord, Record, RecordKey
 from ringfence.wire import uplink
 
@@ -191,6 +192,7 @@ def _running(state: Path, words: Sequence[str]) -> Iterator[RunningServer]:
         text=True,
         pass_fds=(ready_there,),
         cwd=ROOT,
+        preexec_fn=die_with_parent,  # noqa: PLW1509  # a test run that is killed must not leave servers behind
     )
     os.close(ready_there)
     with process, os.fdopen(ready, "rb") as ready_pipe:
