@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.machine import kernel_requires
 from tests.unit.detect.test_alerts import FINDINGS, SIGHTING
 from tests.unit.wire.record_examples import RULE
 
@@ -41,7 +42,6 @@ from ringfence.wire.sensor_reports import (
 HOST = "ab" * 16
 CREDENTIAL = "cd" * 32
 DEADLINE_S = 30
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="not provable here: needs root")
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -190,6 +190,7 @@ def server(files: TlsFiles) -> Iterator[Server]:
 
 @pytest.fixture
 def warden(tmp_path: Path) -> Iterator[Warden]:
+    kernel_requires("root", "landlock", "seccomp", "loopback")
     made = Warden(tmp_path / "state")
     yield made
     made.kill()
