@@ -55,6 +55,10 @@ set-up: $(PYTHON_STAMP) $(ASSETS_STAMP) ## Install what is missing (the other ta
 fmt: $(PYTHON_STAMP) ## Sort imports and apply the linter's safe corrections
 	$(BIN)/ruff check --fix .
 
+.PHONY: content
+content: $(PYTHON_STAMP) ## Build the packaged starter release anew from content/starter
+	$(BIN)/ringfence content build content/starter -o src/ringfence/content_files/starter.release
+
 .PHONY: docs
 docs: $(PYTHON_STAMP) ## Write the generated documents anew, and the README's figures from build/bench.json
 	$(BIN)/python tools/generate_docs.py

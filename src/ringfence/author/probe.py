@@ -178,7 +178,8 @@ def _judge(batch: Sequence[tuple[str, str]], bodies: Sequence[bytes]) -> tuple[d
             return reasons, RULE_PROBE_TIMEOUT_S * 1000
         slowest_ms = max(slowest_ms, int((time.process_time() - before) * 1000))
         matched.update({int(rule.namespace[1:]) for rule in matching})
-    reasons |= {index: "matches everything" for index, count in matched.items() if count == len(bodies)}
+    if kind == FileClass.ANY:  # a rule for one class may well match whatever is broken after the magic
+        reasons |= {index: "matches everything" for index, count in matched.items() if count == len(bodies)}
     return reasons, slowest_ms if slowest_ms > RULE_PROBE_MS_MAX else 0
 
 

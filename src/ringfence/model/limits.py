@@ -192,9 +192,6 @@ CONSOLE_FORM_BYTES_MAX: Final = 65_536
 CONSOLE_FORM_FIELDS_MAX: Final = 512
 """Fields of one console form: a page of selected alerts and the few others."""
 
-CONSOLE_WORD_CHARACTERS_MAX: Final = 1_024
-"""Characters of one word of a page's address that names a place in a list: a host's name, with room."""
-
 CONSOLE_CHART_BUCKETS: Final = 48
 """Bars of the overview's chart of one day: one for each half hour, which a person can still tell apart."""
 
@@ -408,8 +405,8 @@ MANIFEST_BYTES_MAX: Final = 16_777_216
 """The manifest: 16,384 rules of 1 KiB.  Reading it takes up to twenty times as much memory."""
 
 JSON_CONTAINERS_MAX: Final = 131_072
-"""Lists and objects in a canonical document: an empty one of 2 bytes costs 64 when it is read.  A release may have 82,000:
-its rules, self-tests and packs."""
+"""Lists and objects in a canonical document: an empty one of 2 bytes costs 64 when it is read.  A release may have
+82,000: its rules, self-tests and packs."""
 
 JSON_DEPTH_MAX: Final = 8
 """Nesting of a canonical document.  The deepest of ours has 3."""

@@ -27,7 +27,7 @@ def command(
     Example: ringfence content show starter.release --rules
     """
     data = starter_release() if file is None else read_release_file(file)
-    release = decode_release(data)
+    release = _decoded(data, file)
     facts = _facts(release, data)
     if as_json:
         print(json.dumps(facts))
@@ -40,6 +40,14 @@ def command(
         print(f"pack {pack['name']:<24} {pack['rules']:>5} rules for class {pack['file_class']}")
     for rule in release.manifest.rules if rules else ():
         print(f"rule {rule.identifier:<40} {rule.action:<5} {rule.severity:<13} {rule.technique:<9} {rule.author}")
+
+
+def _decoded(data: bytes, file: Path | None) -> Release:
+    """The release in `data`; a refusal names the file that it came from."""
+    try:
+        return decode_release(data)
+    except ContentRefused as refusal:
+        raise ContentRefused(refusal.what, refusal.way_out, file=str(file or "the packaged release")) from refusal
 
 
 def read_release_file(path: Path) -> bytes:

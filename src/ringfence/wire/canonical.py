@@ -19,7 +19,12 @@ from enum import StrEnum
 from typing import Final, NoReturn, TypeVar
 
 from ringfence.model.errors import ContentRefused
-from ringfence.model.limits import JSON_DEPTH_MAX, JSON_INTEGER_DIGITS_MAX, JSON_INTEGER_MAX
+from ringfence.model.limits import (
+    JSON_CONTAINERS_MAX,
+    JSON_DEPTH_MAX,
+    JSON_INTEGER_DIGITS_MAX,
+    JSON_INTEGER_MAX,
+)
 
 JsonValue = None | bool | int | str | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
 
@@ -59,7 +64,7 @@ def decode(data: bytes, *, file: str, bytes_max: int) -> JsonValue:
         text = data.decode()
     except UnicodeDecodeError as error:
         refuse("is not UTF-8", file, f"byte {error.start}")
-    _check_depth(text, file)
+    _check_shape(text, file)
     try:
         value: JsonValue = _decoder(file).decode(text)
     except json.JSONDecodeError as error:
@@ -93,13 +98,16 @@ def _decoder(file: str) -> json.JSONDecoder:
     )
 
 
-def _check_depth(text: str, file: str) -> None:
-    """Refuse deep nesting before the parser, which recurses, sees it."""
-    depth = 0
+def _check_shape(text: str, file: str) -> None:
+    """Refuse deep nesting and too many parts before the parser, which recurses, sees it."""
+    depth = containers = 0
     for token in _TOKENS.finditer(text):
         mark = token[0]
         if mark in "[{":
             depth += 1
+            containers += 1
+            if containers > JSON_CONTAINERS_MAX:
+                refuse(f"has more than {JSON_CONTAINERS_MAX} lists and objects", file, f"character {token.start()}")
             if depth > JSON_DEPTH_MAX:
                 refuse(f"is nested deeper than {JSON_DEPTH_MAX}", file, f"character {token.start()}")
         elif mark in "]}":

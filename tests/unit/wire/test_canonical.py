@@ -97,6 +97,7 @@ def test_another_spelling_is_refused(value: JsonValue) -> None:
         b'["' + b'\\"' * 300_000,
         b"[" * 100_000,
         b"[" * 9 + b"]" * 9,
+        b"[" + b"[]," * 131_072 + b"0]",
         b'{"a":' * 1000,
         b"nul",
         b"//x\n1",
