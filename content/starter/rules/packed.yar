@@ -1,6 +1,5 @@
 // Packed and stripped programs.
 
-import "elf"
 
 rule Packed_ELF_UPX {
     meta:
@@ -45,7 +44,9 @@ rule ELF_Without_Sections {
         reference = "https://attack.mitre.org/techniques/T1027/"
         licence = "Apache-2.0"
     condition:
-        uint32(0) == 0x464c457f and (elf.type == elf.ET_EXEC or elf.type == elf.ET_DYN) and elf.sections.len() == 0 and elf.segments.len() > 0 and filesize < 4MB
+        // by the header's own fields: the elf module would parse every section of every program on every host
+        uint32(0) == 0x464c457f and filesize < 4MB and (uint16(0x10) == 2 or uint16(0x10) == 3) and
+        ((uint8(4) == 2 and uint16(0x3c) == 0 and uint16(0x38) > 0) or (uint8(4) == 1 and uint16(0x30) == 0 and uint16(0x2c) > 0))
 }
 
 rule ELF_Tiny_Shellcode {
@@ -58,5 +59,7 @@ rule ELF_Tiny_Shellcode {
         reference = "https://attack.mitre.org/techniques/T1620/"
         licence = "Apache-2.0"
     condition:
-        uint32(0) == 0x464c457f and filesize < 1KB and elf.segments.len() == 1 and elf.segments[0].flags == 7 and elf.sections.len() == 0
+        uint32(0) == 0x464c457f and filesize < 1KB and
+        ((uint8(4) == 2 and uint16(0x38) == 1 and uint16(0x3c) == 0 and uint32(uint32(0x20) + 4) == 7) or
+         (uint8(4) == 1 and uint16(0x2c) == 1 and uint16(0x30) == 0 and uint32(uint32(0x1c) + 24) == 7))
 }
