@@ -145,12 +145,12 @@ def on_question(state: GateState, question: Question, *, budget_ms: int, pending
 def on_verdict(state: GateState, question: Question, verdict: ScanVerdict, *, vital: bool, now_ms: int) -> Plan:
     """Decide after a scanner spoke.  `vital` is the gate's own knowledge of the file."""
     if verdict.outcome is Outcome.UNKNOWN:
+        state.churn.pop(question.key, None)
         return _without_verdict(verdict.reason, rescan=verdict.reason is not UnknownReason.ARCHIVE_BOUND)
     spared = vital or verdict.vouched
     tripped = _judge(state, question, verdict.outcome, verdict.rule, spared=spared, now_ms=now_ms)
-    outcome = _remember(state, question, verdict, spared=spared)
+    outcome = _remember(state, question, verdict, spared=spared, now_ms=now_ms)
     if outcome is Outcome.CLEAN:
-        _note_churn(state, question.key, now_ms)
         return Plan(Answer.ALLOW, MarkWish.QUIET, rescan=True) if verdict.partial else GO_ON_QUIET
     return _condemned(state, outcome, verdict.rule, spared=spared, tripped=tripped)
 
@@ -168,6 +168,8 @@ def on_no_verdict(
         UnknownReason.SCANNER_GARBAGE,
         UnknownReason.ENGINE_PANIC,
     )
+    if faulty:
+        state.churn.pop(question.key, None)
     quarantined = faulty and state.strikes.struck((question.key, question.look))
     return _without_verdict(reason, rescan=not quarantined), quarantined
 
@@ -175,11 +177,11 @@ def on_no_verdict(
 def on_ahead_verdict(state: GateState, question: Question, verdict: ScanVerdict, *, vital: bool, now_ms: int) -> Plan:
     """Remember what the idle scanner found; `answer` is meaningless here, nobody waits."""
     if verdict.outcome is Outcome.UNKNOWN:
+        state.churn.pop(question.key, None)
         return Plan(Answer.ALLOW, skipped=verdict.reason)
     spared = vital or verdict.vouched
-    outcome = _remember(state, question, verdict, spared=spared)
+    outcome = _remember(state, question, verdict, spared=spared, now_ms=now_ms)
     if outcome is Outcome.CLEAN:
-        _note_churn(state, question.key, now_ms)
         return GO_ON_QUIET
     plan = _condemned(state, outcome, verdict.rule, spared=spared, tripped=Tripped.NO)
     if plan.response is AlertResponse.BLOCKED:
@@ -187,9 +189,13 @@ def on_ahead_verdict(state: GateState, question: Question, verdict: ScanVerdict,
     return plan
 
 
-def _remember(state: GateState, question: Question, verdict: ScanVerdict, *, spared: bool) -> Outcome:
+def _remember(state: GateState, question: Question, verdict: ScanVerdict, *, spared: bool, now_ms: int) -> Outcome:
     """Store the verdict.  A spared file counts as suspicious: it goes on, and later questions are answered at once."""
     outcome = Outcome.SUSPICIOUS if spared and verdict.outcome is Outcome.MALICIOUS else verdict.outcome
+    if outcome is not Outcome.CLEAN:
+        state.churn.pop(question.key, None)  # what is condemned ends the row: the next version is scanned
+    elif state.cache.recall(question.key, question.look) is None:
+        _note_churn(state, question.key, now_ms)
     state.cache.remember(question.key, Remembered(question.look, outcome, verdict.rule, verdict.deep))
     return outcome
 
@@ -236,6 +242,7 @@ def _is_churning(state: GateState, key: FileKey, now_ms: int) -> bool:
 
 
 def _note_churn(state: GateState, key: FileKey, now_ms: int) -> None:
+    """One more version was scanned clean."""
     versions, scanned_ms = state.churn.pop(key, (0, 0))
     if len(state.churn) >= limits.CHURN_FILES_MAX:
         state.churn.pop(next(iter(state.churn)))
