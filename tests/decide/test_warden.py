@@ -1,0 +1,245 @@
+"""The warden's machine as scripts: who is started, armed, connected and killed, in which order."""
+
+from tests.decide.playbook import Playbook
+
+from ringfence.decide.warden import (
+    Arm,
+    BeatStale,
+    BecameArmed,
+    BecameReady,
+    Begin,
+    Command,
+    Connect,
+    Died,
+    Event,
+    Kill,
+    Kind,
+    ModeWanted,
+    NewRelease,
+    Note,
+    NoteKind,
+    ReleaseConvicted,
+    Retire,
+    SetMode,
+    Start,
+    StopWanted,
+    Tick,
+    WardenState,
+    WatchGate,
+    step,
+)
+from ringfence.model import limits
+from ringfence.model.verdict import Mode
+
+ZYGOTE, WATCHDOG, COURIER, FIRST, SECOND = 1, 2, 3, 4, 5
+Book = Playbook[WardenState, Event, Command]
+BACKOFF = limits.RESTART_BACKOFF_MS
+
+
+def begun() -> Book:
+    return Playbook(step, WardenState(mode=Mode.ENFORCE)).on(Begin())
+
+
+def protected() -> Book:
+    """A host whose first gate answers and whose second stands by."""
+    book = begun()
+    for serial in (ZYGOTE, WATCHDOG, COURIER, FIRST):
+        book.on(BecameReady(serial))
+    return book.on(BecameArmed(FIRST)).on(BecameReady(SECOND))
+
+
+# --- the start ----------------------------------------------------------------------------------------------------
+
+
+def test_the_order_of_the_start() -> None:
+    begun().expects(
+        Start(ZYGOTE, Kind.ZYGOTE, 1), Start(WATCHDOG, Kind.WATCHDOG, 0), Start(COURIER, Kind.COURIER, 0)
+    ).on(BecameReady(WATCHDOG)).expects().on(BecameReady(COURIER)).expects().on(BecameReady(ZYGOTE)).expects(
+        Start(FIRST, Kind.GATE, 0), Connect(FIRST, ZYGOTE)
+    ).on(BecameReady(FIRST)).expects(Arm(FIRST), Start(SECOND, Kind.GATE, 0), Connect(SECOND, ZYGOTE)).on(
+        BecameArmed(FIRST)
+    ).expects(WatchGate(WATCHDOG, FIRST), Note(NoteKind.PROTECTED, FIRST)).on(BecameReady(SECOND)).expects(
+        WatchGate(SECOND, FIRST)
+    ).on(Tick()).expects()
+
+
+def test_no_gate_without_scanners() -> None:
+    begun().on(BecameReady(WATCHDOG)).expects().on(Tick()).expects()
+
+
+def test_a_process_that_never_becomes_ready_is_killed() -> None:
+    begun().at(limits.PROCESS_READY_MS - 1).on(Tick()).expects().after(1).on(Tick()).expects(
+        Kill(ZYGOTE), Kill(WATCHDOG), Kill(COURIER)
+    )
+
+
+def test_a_gate_that_never_becomes_armed_is_killed() -> None:
+    book = begun()
+    for serial in (ZYGOTE, WATCHDOG, COURIER, FIRST):
+        book.on(BecameReady(serial))
+    book.after(limits.PROCESS_READY_MS).on(Tick()).includes(Kill(FIRST))
+
+
+# --- deaths -------------------------------------------------------------------------------------------------------
+
+
+def test_the_standby_takes_over_and_another_follows() -> None:
+    protected().on(Died(FIRST)).expects(
+        Note(NoteKind.PROCESS_DIED, FIRST),
+        Arm(SECOND),
+    ).on(BecameArmed(SECOND)).expects(WatchGate(WATCHDOG, SECOND), Note(NoteKind.GATE_REPLACED, SECOND)).after(
+        BACKOFF
+    ).on(Tick()).expects(Start(6, Kind.GATE, 0), Connect(6, ZYGOTE))
+
+
+def test_a_standby_that_armed_itself_before_anybody_heard_of_the_death() -> None:
+    protected().on(BecameArmed(SECOND)).expects(WatchGate(WATCHDOG, SECOND), Note(NoteKind.GATE_REPLACED, SECOND)).on(
+        Died(FIRST)
+    ).expects(Note(NoteKind.PROCESS_DIED, FIRST))
+
+
+def test_a_dead_courier_comes_back_after_a_growing_pause() -> None:
+    book = protected()
+    serial, pause = COURIER, BACKOFF
+    for _ in range(8):
+        following = book.state.next_serial
+        book.on(Died(serial)).expects(Note(NoteKind.PROCESS_DIED, serial))
+        book.after(pause - 1).on(Tick()).expects()
+        book.after(1).on(Tick()).expects(Start(following, Kind.COURIER, 0))
+        serial, pause = following, min(2 * pause, limits.RESTART_BACKOFF_MS_MAX)
+        book.on(BecameReady(serial))
+    assert book.state.restarts_of(Kind.COURIER) == 8
+
+
+def test_who_lived_long_starts_with_the_first_pause() -> None:
+    book = protected()
+    book.on(Died(COURIER)).after(BACKOFF).on(Tick()).expects(Start(6, Kind.COURIER, 0))
+    book.on(BecameReady(6)).after(limits.RESTART_CALM_MS).on(Died(6)).after(BACKOFF).on(Tick()).includes(
+        Start(7, Kind.COURIER, 0)
+    )
+
+
+def test_a_new_watchdog_is_shown_the_armed_gate() -> None:
+    protected().on(Died(WATCHDOG)).after(BACKOFF).on(Tick()).expects(Start(6, Kind.WATCHDOG, 0)).on(
+        BecameReady(6)
+    ).expects(WatchGate(6, FIRST))
+
+
+def test_a_stale_beat_is_death() -> None:
+    protected().on(BeatStale(WATCHDOG)).expects(Kill(WATCHDOG)).on(BeatStale(99)).expects()
+
+
+def test_gates_get_the_scanners_of_a_zygote_that_came_back() -> None:
+    book = protected()
+    book.on(Died(ZYGOTE)).expects(Note(NoteKind.PROCESS_DIED, ZYGOTE))
+    book.after(BACKOFF).on(Tick()).expects(Start(6, Kind.ZYGOTE, 1)).on(BecameReady(6))
+    book.includes(Connect(FIRST, 6), Connect(SECOND, 6))
+    assert len(book.commands) == 2
+
+
+def test_gates_that_die_again_and_again_set_the_host_to_observe() -> None:
+    book = protected()
+    armed, standby = FIRST, SECOND
+    for death in range(1, limits.GATE_DEATHS_MAX + 1):
+        book.on(Died(armed))
+        degraded = Note(NoteKind.DEGRADED) in book.commands
+        assert degraded == (death == limits.GATE_DEATHS_MAX)
+        book.on(BecameArmed(standby)).after(limits.RESTART_BACKOFF_MS_MAX)
+        armed, standby = standby, book.state.next_serial
+        book.on(Tick()).includes(Start(standby, Kind.GATE, 0)).on(BecameReady(standby))
+    assert book.state.mode is Mode.OBSERVE
+
+
+def test_gates_that_die_now_and_then_do_not() -> None:
+    book = protected()
+    armed, standby = FIRST, SECOND
+    for _ in range(3 * limits.GATE_DEATHS_MAX):
+        book.on(Died(armed)).on(BecameArmed(standby)).after(limits.GATE_DEATHS_WINDOW_MS // 2)
+        armed, standby = standby, book.state.next_serial
+        book.on(Tick()).on(BecameReady(standby))
+    assert book.state.mode is Mode.ENFORCE
+
+
+# --- releases -----------------------------------------------------------------------------------------------------
+
+
+def test_another_release_is_tried_beside_the_active_one() -> None:
+    book = protected()
+    book.on(NewRelease(2)).expects(Start(6, Kind.ZYGOTE, 2))
+    book.on(BecameReady(6)).expects(Connect(FIRST, 6), Connect(SECOND, 6), Note(NoteKind.RELEASE_ACTIVATED, 6, 2))
+    book.on(Tick()).expects().after(limits.PROCESS_RETIRE_MS).on(Tick()).expects(Kill(ZYGOTE))
+    book.on(Died(ZYGOTE)).expects()
+    assert book.state.release == 2
+
+
+def test_a_refused_release_changes_nothing() -> None:
+    book = protected()
+    book.on(NewRelease(2)).on(Died(6)).expects(Note(NoteKind.RELEASE_REFUSED, 6, 2))
+    assert (book.state.release, book.state.candidate) == (1, 0)
+    book.after(60_000).on(Tick()).expects()
+
+
+def test_a_superseded_release_gets_no_gate_even_if_it_is_ready_first() -> None:
+    book = protected()
+    book.on(NewRelease(2)).on(NewRelease(3)).expects(Kill(6), Start(7, Kind.ZYGOTE, 3))
+    book.on(BecameReady(6)).expects()
+    book.on(Died(6)).expects()
+    book.on(BecameReady(7)).includes(Connect(FIRST, 7), Note(NoteKind.RELEASE_ACTIVATED, 7, 3))
+
+
+def test_a_release_that_comes_while_the_old_zygote_is_dead_leaves_one_zygote() -> None:
+    book = protected()
+    book.on(NewRelease(2)).on(Died(ZYGOTE)).on(BecameReady(6)).includes(Note(NoteKind.RELEASE_ACTIVATED, 6, 2))
+    book.after(limits.RESTART_BACKOFF_MS_MAX).on(Tick()).expects()
+    assert [one.serial for one in book.state.of(Kind.ZYGOTE)] == [6]
+
+
+def test_the_active_zygote_comes_back_while_others_are_tried() -> None:
+    book = protected()
+    book.on(NewRelease(2)).on(NewRelease(3)).on(Died(ZYGOTE))
+    book.after(BACKOFF).on(Tick()).expects(Start(8, Kind.ZYGOTE, 1))
+
+
+def test_the_gate_that_starts_next_takes_the_new_release() -> None:
+    book = protected()
+    book.on(NewRelease(2)).on(BecameReady(6)).on(Died(SECOND)).after(BACKOFF).on(Tick())
+    book.includes(Start(7, Kind.GATE, 0), Connect(7, 6))
+
+
+def test_a_convicted_release_is_told_and_the_mode_stays() -> None:
+    book = protected().on(ReleaseConvicted()).expects(Note(NoteKind.RELEASE_CONVICTED, 0, 1))
+    assert book.state.mode is Mode.ENFORCE
+
+
+# --- the operator -------------------------------------------------------------------------------------------------
+
+
+def test_every_gate_hears_the_mode() -> None:
+    protected().on(ModeWanted(Mode.OBSERVE)).expects(
+        SetMode(FIRST, Mode.OBSERVE), SetMode(SECOND, Mode.OBSERVE), Note(NoteKind.MODE_CHANGED, 0, Mode.OBSERVE)
+    )
+
+
+def test_the_order_of_the_end() -> None:
+    protected().on(StopWanted()).expects(Kill(SECOND), Retire(FIRST), Note(NoteKind.STOPPED)).on(
+        StopWanted()
+    ).expects().on(Died(SECOND)).expects().on(Died(FIRST)).expects(Kill(ZYGOTE), Kill(WATCHDOG), Kill(COURIER))
+
+
+def test_a_gate_that_does_not_retire_is_killed() -> None:
+    protected().on(StopWanted()).after(limits.PROCESS_RETIRE_MS - 1).on(Tick()).expects().after(1).on(Tick()).expects(
+        Kill(FIRST), Kill(SECOND)
+    )
+
+
+def test_nothing_is_started_after_the_stop() -> None:
+    book = protected().on(Died(COURIER)).on(StopWanted())
+    for event in (NewRelease(2), Died(ZYGOTE), Died(SECOND), Tick()):
+        book.after(limits.RESTART_BACKOFF_MS_MAX).on(event)
+        assert not any(isinstance(one, Start | Arm) for one in book.commands)
+
+
+def test_who_is_unknown_is_ignored() -> None:
+    protected().on(Died(99)).expects().on(BecameReady(99)).expects().on(BecameArmed(99)).expects().on(
+        BecameArmed(COURIER)
+    ).expects()
