@@ -10,6 +10,11 @@ BUILT_IN: Final = ("open", "print", "input", "breakpoint", "exec", "eval", "comp
 """`id` and `hash` differ from run to run: a decision must not depend on them."""
 
 METHODS: Final = ("now", "utcnow", "today", "fromtimestamp")
+MUTABLE: Final[dict[str, str]] = {
+    "GateCounters": "counts in place: one per question would cost more than the question",
+}
+"""Dataclass of the core that is not frozen -> why."""
+
 VERDICTS: Final = "src/ringfence/model/verdict.py"
 
 
@@ -48,7 +53,8 @@ def test_values_of_the_core_are_frozen() -> None:
         f"{relative(path)}: {node.name}"
         for path in python_files("src/ringfence/model/", "src/ringfence/wire/")
         for node in ast.walk(tree_of(path))
-        if isinstance(node, ast.ClassDef) and any(_is_loose(decorator) for decorator in node.decorator_list)
+        if isinstance(node, ast.ClassDef) and node.name not in MUTABLE
+        if any(_is_loose(decorator) for decorator in node.decorator_list)
     ]
     assert loose == []
 
