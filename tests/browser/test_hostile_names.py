@@ -26,6 +26,14 @@ TEMPLATE = "{{ 7*7 }}{% include 'x' %}${7*7}"
 HOSTILE = (MARKUP, REORDERED, CONTROLS, STACKED, TEMPLATE, "\u0627\u0644\u0639\u0631\u0628\u064a\u0629.txt")
 
 
+WIDER = """
+() => document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("body *")]
+  .filter((one) => one.getBoundingClientRect().right > innerWidth)
+  .map((one) => `${one.className}: ${one.outerHTML.slice(0, 80)}`)
+"""
+"""What is beyond the right edge, when the page is wider than the window."""
+
+
 def now_unix_ms() -> int:
     return time.time_ns() // 1_000_000
 
@@ -63,7 +71,7 @@ def assert_unharmed(page: Page) -> None:
     """Nothing ran, nothing was built of a name, nothing is wider than the window, nothing unseen is in the text."""
     assert page.evaluate("window.broken") is None
     assert page.locator("img, svg[onload], script:not([src]), [onerror]").count() == 0
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate(WIDER) == []
     unseen = page.evaluate(
         r"document.documentElement.outerHTML.match(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e"
         r"\u2066-\u2069\ufeff]/g)"

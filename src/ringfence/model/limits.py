@@ -720,6 +720,9 @@ COURIER_BACKOFF_MS: Final = 500
 COURIER_BACKOFF_MS_MAX: Final = 300_000
 """Longest wait between tries: a server that is back is found within five minutes, and not stormed by its fleet."""
 
+COURIER_DOUBLINGS_MAX: Final = 20
+"""How often a wait doubles before it stops to: far past the longest wait, and the numbers stay small."""
+
 COURIER_CREDENTIAL_RETRY_MS: Final = 900_000
 """Wait after the server refused the credential: only a person can mend that, but perhaps on the server's side."""
 

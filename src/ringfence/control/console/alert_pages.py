@@ -6,7 +6,7 @@ an alert that somebody else changed meanwhile is left alone and counted as such.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from starlette.responses import Response
 
@@ -15,7 +15,8 @@ from ringfence.control.console.alert_query import alert_query_of
 from ringfence.control.console.timeline import response_reason, timeline_of
 from ringfence.control.console.visit import Visit
 from ringfence.control.refusals import NotFound, RequestRefused, TriageStale
-from ringfence.control.views import AlertState, Role
+from ringfence.control.services import ConsoleServices
+from ringfence.control.views import Actor, AlertState, Role
 from ringfence.control.web_session import require_role
 from ringfence.model.limits import COUNT_SHOWN_MAX, PAGE_ROWS_MAX
 from ringfence.model.records import AlertResponse, AlertSource
@@ -68,67 +69,56 @@ class Seen:
 Change = Callable[[Visit, Seen], Awaitable[object]]
 
 
-async def _assign(visit: Visit, seen: Seen) -> None:
-    await commands.assign_alert(
-        visit.services,
-        visit.actor,
-        alert_id=seen.alert_id,
-        expected_version=seen.version,
-        assignee=visit.form.one("assignee"),
-    )
+class Settling(Protocol):
+    """A command that moves an alert to another state, with an optional note."""
+
+    async def __call__(
+        self, services: ConsoleServices, actor: Actor, *, alert_id: int, expected_version: int, text: str = ""
+    ) -> int:
+        """Returns the new triage version."""
 
 
-async def _take(visit: Visit, seen: Seen) -> None:
-    await commands.assign_alert(
-        visit.services,
-        visit.actor,
-        alert_id=seen.alert_id,
-        expected_version=seen.version,
-        assignee=visit.session.user.name,
-    )
+def _settling(command: Settling) -> Change:
+    """The change of one command that takes the form's note along."""
+
+    async def settle(visit: Visit, seen: Seen) -> None:
+        await command(
+            visit.services,
+            visit.actor,
+            alert_id=seen.alert_id,
+            expected_version=seen.version,
+            text=visit.form.one("note"),
+        )
+
+    return settle
+
+
+def _assigning(assignee_of: Callable[[Visit], str]) -> Change:
+    """The change that gives an alert to whom the form, or being at the desk, names."""
+
+    async def assign(visit: Visit, seen: Seen) -> None:
+        await commands.assign_alert(
+            visit.services,
+            visit.actor,
+            alert_id=seen.alert_id,
+            expected_version=seen.version,
+            assignee=assignee_of(visit),
+        )
+
+    return assign
 
 
 async def _note(visit: Visit, seen: Seen) -> None:
     await commands.note_alert(visit.services, visit.actor, alert_id=seen.alert_id, text=visit.form.one("note"))
 
 
-async def _resolve(visit: Visit, seen: Seen) -> None:
-    await commands.resolve_alert(
-        visit.services,
-        visit.actor,
-        alert_id=seen.alert_id,
-        expected_version=seen.version,
-        text=visit.form.one("note"),
-    )
-
-
-async def _false_positive(visit: Visit, seen: Seen) -> None:
-    await commands.mark_false_positive(
-        visit.services,
-        visit.actor,
-        alert_id=seen.alert_id,
-        expected_version=seen.version,
-        text=visit.form.one("note"),
-    )
-
-
-async def _reopen(visit: Visit, seen: Seen) -> None:
-    await commands.reopen_alert(
-        visit.services,
-        visit.actor,
-        alert_id=seen.alert_id,
-        expected_version=seen.version,
-        text=visit.form.one("note"),
-    )
-
-
 _CHANGES: Final[dict[str, Change]] = {
-    "assign": _assign,
-    "take": _take,
+    "assign": _assigning(lambda visit: visit.form.one("assignee")),
+    "take": _assigning(lambda visit: visit.session.user.name),
     "note": _note,
-    "resolve": _resolve,
-    "false_positive": _false_positive,
-    "reopen": _reopen,
+    "resolve": _settling(commands.resolve_alert),
+    "false_positive": _settling(commands.mark_false_positive),
+    "reopen": _settling(commands.reopen_alert),
 }
 
 _DONE: Final = {
