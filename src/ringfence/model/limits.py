@@ -404,6 +404,9 @@ RELEASE_MEMBERS_MAX: Final = 32_768
 MANIFEST_BYTES_MAX: Final = 16_777_216
 """The manifest: 16,384 rules of 1 KiB.  Reading it takes up to twenty times as much memory."""
 
+JSON_KEYS_MAX: Final = 1_024
+"""Keys of one object in a canonical document.  The largest of ours has 9; a million would take seconds to sort."""
+
 JSON_CONTAINERS_MAX: Final = 131_072
 """Lists and objects in a canonical document: an empty one of 2 bytes costs 64 when it is read.  A release may have
 82,000: its rules, self-tests and packs."""

@@ -24,6 +24,7 @@ from ringfence.model.limits import (
     JSON_DEPTH_MAX,
     JSON_INTEGER_DIGITS_MAX,
     JSON_INTEGER_MAX,
+    JSON_KEYS_MAX,
 )
 
 JsonValue = None | bool | int | str | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
@@ -87,6 +88,8 @@ def _decoder(file: str) -> json.JSONDecoder:
         refuse(f"holds {digits[:JSON_INTEGER_DIGITS_MAX]}, which is not an integer", file)
 
     def table(pairs: list[tuple[str, JsonValue]]) -> Mapping[str, JsonValue]:
+        if len(pairs) > JSON_KEYS_MAX:
+            refuse(f"has an object with more than {JSON_KEYS_MAX} keys", file)
         made = dict(pairs)
         if len(made) != len(pairs):
             keys = [key for key, _ in pairs]

@@ -99,6 +99,7 @@ def test_another_spelling_is_refused(value: JsonValue) -> None:
         b"[" * 9 + b"]" * 9,
         b"[" + b"[]," * 131_072 + b"0]",
         b'{"a":' * 1000,
+        b"{" + b",".join(b'"%05d":0' % number for number in range(1025)) + b"}",
         b"nul",
         b"//x\n1",
     ],
