@@ -22,6 +22,7 @@ from ringfence.author.content_dir import (
 )
 from ringfence.author.packing import PackedSource, clusters_of, pack_up
 from ringfence.author.yara_source import SourceRule
+from ringfence.detect.self_tests import check_self_tests
 from ringfence.detect.yara import CompiledContent, compile_release
 from ringfence.model.errors import ContentRefused
 from ringfence.model.limits import ENGINE_TIMEOUT_S, RULE_PATTERNS_MAX
@@ -79,24 +80,6 @@ def build_release(content: ContentDirectory, version: int | None = None) -> Rele
         tuple(Pack(_entry(pack), pack.source) for pack in packs),
         tuple(Sample(sha256, samples[sha256]) for sha256 in sorted(samples)),
     )
-
-
-def check_self_tests(release: Release, compiled: CompiledContent) -> None:
-    """Run every self-test.  Raises ContentRefused for the first that does not hold."""
-    scanner = compiled.scanner(ENGINE_TIMEOUT_S)
-    samples = {sample.sha256: sample.content for sample in release.samples}
-    found: dict[str, frozenset[str]] = {}
-    for test in release.manifest.self_tests:
-        if test.sample_sha256 not in found:
-            findings = scanner.scan(samples[test.sample_sha256])
-            names = (compiled.rules[index].identifier for index in findings.rules)
-            found[test.sample_sha256] = frozenset(names)
-        if (test.rule in found[test.sample_sha256]) is not test.expects_match:
-            wanted = "match" if test.expects_match else "ignore"
-            raise ContentRefused(
-                f"rule {test.rule} does not {wanted} the sample {test.sample_sha256[:16]} as its self-test demands",
-                WAY_OUT,
-            )
 
 
 def _unique(rules: Iterable[SourceRule]) -> dict[str, SourceRule]:

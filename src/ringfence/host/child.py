@@ -75,15 +75,20 @@ def reported(body: bytes) -> RingfenceError:
     return kind(what or "the sensor ended before it was ready", way_out or "report this with the sensor's version")
 
 
-def _tell(warden: Channel, error: BaseException) -> None:
+def failure_text(error: BaseException) -> bytes:
+    """The body of a FAILED frame: code, what, way out, one a line."""
     if isinstance(error, RingfenceError):
         text = f"{error.code}\n{error.what}\n{error.way_out}"
     else:
         lines = traceback.format_exception_only(error)
         what = f"{''.join(lines).strip()} at {' > '.join(_frames(error)[-8:])}"
         text = f"internal\n{what}\nreport this with the sensor's version"
+    return text.encode("utf-8", "backslashreplace")[:FAILURE_BYTES_MAX]
+
+
+def _tell(warden: Channel, error: BaseException) -> None:
     try:
-        warden.try_send(catalogue.FAILED, text.encode("utf-8", "backslashreplace")[:FAILURE_BYTES_MAX])
+        warden.try_send(catalogue.FAILED, failure_text(error))
     except (ChannelClosed, OSError):
         pass
 

@@ -1,4 +1,4 @@
-"""One thread that answers the kernel: read a question, decide, answer, then mark and report.
+"""One thread that answers the kernel: read a question, decide, mark, answer, report.
 
 Pinned to its processor, with its scanner pinned there too, so that question and answer need no interrupt between
 processors.  It reads exactly one event at a time: what it has read, no other thread can answer.
@@ -57,7 +57,12 @@ class Responder:
         """Wait for one question and deal with it.  Errors of a single file never end the thread."""
         room = self._room
         pending = int.from_bytes(fcntl.ioctl(self._group, FIONREAD, _EMPTY_COUNT), "little")
-        event = os.read(self._group, EVENT.size)
+        try:
+            event = os.read(self._group, EVENT.size)
+        except OSError:
+            # the kernel could not open the file for us and has answered that question itself: the next one is waiting
+            room.counters.overflows += 1
+            return
         read_ns = time.monotonic_ns()
         if not pending:
             room.empty_at_ns = read_ns  # we were waiting: this event was taken the moment it came
@@ -95,15 +100,17 @@ class Responder:
             plan = self._closing(plan, descriptor)
         if plan.response is not None:
             case = Case(plan, question, descriptor, pid, source_of(mask), job, rule, quarantined)
-            room.report(case)  # before the answer: the asker and its ancestors are still there to be read
+            self._report(case)  # before the answer: the asker and its ancestors are still there to be read
+        # the mark comes before the answer: the asker, once free, asks its next question at once, and must find this
+        # thread waiting on its own processor, not still at work
+        room.mark(descriptor, question, plan)
         if plan.answer == fanotify.DENY:
             counters.denied += 1
             self._reply(descriptor, fanotify.DENY)
         else:
             self._reply(descriptor, fanotify.ALLOW)
         if plan.skipped is not UnknownReason.NONE:
-            room.report(Case(plan, question, descriptor, pid, source_of(mask), job, rule, quarantined))
-        room.mark(descriptor, question, plan)
+            self._report(Case(plan, question, descriptor, pid, source_of(mask), job, rule, quarantined))
         if plan.rescan:
             room.rescan(descriptor)
 
@@ -141,9 +148,18 @@ class Responder:
     def _closing(self, plan: Plan, descriptor: int) -> Plan:
         """The plan after policy: a path that fails closed is refused when there is no verdict."""
         self._room.counters.allowed_unknown += 1
-        if not self._room.fails_closed(descriptor):
-            return plan
-        return plan.refused()
+        try:
+            refused = self._room.fails_closed(descriptor)
+        except OSError:
+            refused = True  # too long to be spelled: it may be below a path that fails closed
+        return plan.refused() if refused else plan
+
+    def _report(self, case: Case) -> None:
+        """Report without ever changing the answer: what cannot be told is still refused."""
+        try:
+            self._room.report(case)
+        except OSError:
+            pass  # the outbox counts what it could not keep
 
     def _count_unscanned(self, question: Question, *, executes: bool) -> None:
         counters = self._room.counters

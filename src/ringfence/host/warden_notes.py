@@ -6,7 +6,7 @@ Nothing here waits: a reader that does not read misses words, never time.
 import os
 import time
 
-from ringfence.decide.warden import Kind, Note, NoteKind, WardenState
+from ringfence.decide.warden import Kind, Note, NoteKind
 from ringfence.host.channel import Channel, ChannelClosed
 from ringfence.host.children import Child, Children
 from ringfence.model import limits
@@ -47,24 +47,34 @@ class Notes:
         self.last_refusal = ""
         self.status_wanted = True
 
-    def take(self, note: Note, state: WardenState) -> None:
+    def take(self, note: Note) -> None:
         """One note of the machine."""
         self.status_wanted = True
         if note.kind is NoteKind.PROCESS_DIED:
             return  # told by `died`, which knows how
         if note.kind is NoteKind.PROTECTED:
             self._say_parent(catalogue.READY, catalogue.READY_BODY.pack(0, bytes(32), 0))
-        detail = {
-            NoteKind.PROTECTED: "the kernel's questions are being answered",
-            NoteKind.GATE_REPLACED: "the standby gate has taken over",
-            NoteKind.DEGRADED: "the gate died again and again: the host observes only",
-            NoteKind.RELEASE_REFUSED: self.last_refusal.replace("\n", ": "),
-            NoteKind.RELEASE_CONVICTED: "the release condemned what the machine runs on: it only observes now",
-            NoteKind.MODE_CHANGED: f"mode {Mode(note.number).name.lower()}" if note.number else "",
-            NoteKind.RELEASE_ACTIVATED: f"release {self._digest(note.number)} is active",
-        }.get(note.kind, "")
-        del state
-        self.event(EVENT_KINDS[note.kind], note.kind, detail)
+        self.event(EVENT_KINDS[note.kind], note.kind, self._detail(note))
+
+    def _detail(self, note: Note) -> str:
+        """One sentence for a person."""
+        match note.kind:
+            case NoteKind.PROTECTED:
+                return "the kernel's questions are being answered"
+            case NoteKind.GATE_REPLACED:
+                return "the standby gate has taken over"
+            case NoteKind.DEGRADED:
+                return "the gate died again and again: the host observes only"
+            case NoteKind.RELEASE_REFUSED:
+                return self.last_refusal.replace("\n", ": ")
+            case NoteKind.RELEASE_CONVICTED:
+                return "the release condemned what the machine runs on: it only observes now"
+            case NoteKind.MODE_CHANGED:
+                return f"mode {Mode(note.number).name.lower()}"
+            case NoteKind.RELEASE_ACTIVATED:
+                return f"release {self._digest(note.number)} is active"
+            case _:
+                return ""
 
     def died(self, child: Child, status: int) -> None:
         """A child is gone: `status` as `Popen.returncode`."""

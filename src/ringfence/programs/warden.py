@@ -105,7 +105,7 @@ class Warden:
     def _note(self, note: machine.Note) -> None:
         if note.kind is NoteKind.RELEASE_ACTIVATED:
             self._children.active_release = note.number
-        self._notes.take(note, self._state)
+        self._notes.take(note)
         if self._loading is not None and note.kind in (NoteKind.RELEASE_ACTIVATED, NoteKind.RELEASE_REFUSED):
             text = b"" if note.kind is NoteKind.RELEASE_ACTIVATED else self._notes.last_refusal.encode()
             self._answer(self._loading, catalogue.LOAD_ANSWER, text)

@@ -11,10 +11,11 @@ import selectors
 import signal
 from dataclasses import dataclass, field
 
+from ringfence.detect.self_tests import check_self_tests
 from ringfence.detect.yara import CompiledContent, compile_release
 from ringfence.host import processes, sandbox
 from ringfence.host.channel import Channel, ChannelClosed, Received
-from ringfence.host.child import Arguments, run_child
+from ringfence.host.child import Arguments, failure_text, reported, run_child
 from ringfence.host.scan_process import ScanContext, run_scanner
 from ringfence.host.vouched import VouchedDigests, from_dpkg
 from ringfence.model.errors import ContentRefused, FrameRefused
@@ -139,7 +140,43 @@ def _load(content_descriptor: int) -> tuple[CompiledContent, bytes, int]:
             raise ContentRefused("the release in memory is shorter than it says", CONTENT_WAY_OUT)
         data += piece
     release = decode_release(bytes(data))
-    return compile_release(release), encode_rule_table(_table(release, bytes(data))), release.manifest.version
+    content = compile_release(release)
+    _self_test(release, content)
+    return content, encode_rule_table(_table(release, bytes(data))), release.manifest.version
+
+
+def _self_test(release: Release, content: CompiledContent) -> None:
+    """Run the release's self-tests in a child: the engine's timer thread must never start in this process, because no
+    scanner that is forked afterwards would ever time out.  Raises ContentRefused.
+    """
+    ours, theirs = Channel.pair()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            _tell_self_test(theirs, release, content)
+        finally:
+            os._exit(70)
+    theirs.close()
+    try:
+        received = ours.receive()
+    except ChannelClosed:
+        received = None
+    ours.close()
+    os.waitpid(pid, 0)
+    if received is None:
+        raise ContentRefused("the engine died in the release's self-tests", CONTENT_WAY_OUT)
+    if received.frame.body:
+        raise reported(received.frame.body)
+
+
+def _tell_self_test(parent: Channel, release: Release, content: CompiledContent) -> None:
+    """In the child: nothing, or the error, as a FAILED frame."""
+    try:
+        check_self_tests(release, content)
+        parent.send(catalogue.FAILED, b"")
+    except ContentRefused as refusal:
+        parent.send(catalogue.FAILED, failure_text(refusal))
+    os._exit(0)
 
 
 def _table(release: Release, data: bytes) -> RuleTable:

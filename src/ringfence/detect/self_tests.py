@@ -1,0 +1,28 @@
+"""The self-tests of a release: what must match, and what must not.  Author and host run the same code."""
+
+from typing import Final
+
+from ringfence.detect.yara import CompiledContent
+from ringfence.model.errors import ContentRefused
+from ringfence.model.limits import ENGINE_TIMEOUT_S
+from ringfence.model.release import Release
+
+WAY_OUT: Final = "correct the rule or its self-test and build the release again"
+
+
+def check_self_tests(release: Release, compiled: CompiledContent) -> None:
+    """Run every self-test.  Raises ContentRefused for the first that does not hold."""
+    scanner = compiled.scanner(ENGINE_TIMEOUT_S)
+    samples = {sample.sha256: sample.content for sample in release.samples}
+    found: dict[str, frozenset[str]] = {}
+    for test in release.manifest.self_tests:
+        if test.sample_sha256 not in found:
+            findings = scanner.scan(samples[test.sample_sha256])
+            names = (compiled.rules[index].identifier for index in findings.rules)
+            found[test.sample_sha256] = frozenset(names)
+        if (test.rule in found[test.sample_sha256]) is not test.expects_match:
+            wanted = "match" if test.expects_match else "ignore"
+            raise ContentRefused(
+                f"rule {test.rule} does not {wanted} the sample {test.sample_sha256[:16]} as its self-test demands",
+                WAY_OUT,
+            )

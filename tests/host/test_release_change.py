@@ -1,0 +1,60 @@
+"""Another release on a running sensor: every file is judged anew, or the old release stays."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from tests.support.live_sensor import BAD, RULE, LiveSensor, release_of
+
+from ringfence.host import operator_socket
+from ringfence.host.child import reported
+from ringfence.model.errors import ContentRefused
+from ringfence.wire import catalogue
+
+OTHER = 'rule other { strings: $a = "another-thing" condition: $a }'
+
+
+@pytest.fixture
+def live() -> Iterator[LiveSensor]:
+    """A sensor that protects with the usual test rule."""
+    sensor = LiveSensor()
+    yield sensor
+    sensor.close()
+
+
+def _load(live: LiveSensor, release: bytes) -> bytes:
+    received = operator_socket.ask(
+        str(live.state.socket), catalogue.LOAD, b"", (operator_socket.sealed(release),)
+    )
+    assert received is not None
+    return received.frame.body
+
+
+def test_a_new_release_judges_known_files_anew(live: LiveSensor) -> None:
+    harmless, bad = live.fresh(b"another-thing "), live.fresh(BAD)
+    assert not live.open(harmless).refused
+    assert live.open(bad).refused
+    assert _load(live, release_of(OTHER, "other")) == b""
+    live.wait_until(lambda: live.open(harmless).refused)
+    assert not live.open(bad).refused
+
+
+@pytest.mark.parametrize(
+    "release",
+    [b"", b"not a release", release_of(RULE, "live_test")[:-7], release_of("rule broken { condition: nonsense }", "broken")],
+    ids=["empty", "foreign", "cut off", "does not compile"],
+)
+def test_a_release_that_is_refused_leaves_the_old_one(live: LiveSensor, release: bytes) -> None:
+    answer = _load(live, release)
+    error = reported(answer)
+    assert isinstance(error, ContentRefused)
+    assert error.way_out
+    assert live.open(live.fresh(BAD)).refused
+    assert json.dumps(str(error))
+
+
+def test_many_releases_in_a_row_never_leave_a_hole(live: LiveSensor) -> None:
+    for number in range(4):
+        source = f'rule live_test_{number} {{ strings: $a = "LIVE-TEST-STRING" condition: $a }}'
+        assert _load(live, release_of(source, f"live_test_{number}")) == b""
+        assert live.open(live.fresh(BAD)).refused
