@@ -93,6 +93,8 @@ class Children:
     """Scanners' end and courier's end.  The warden keeps both: a courier that dies leaves its queue to the next."""
 
     active_release: int = 0
+    convicted_release: int = 0
+    """The release that the gate's breaker has set to observe; 0: none."""
 
     def of(self, kind: Kind) -> list[Child]:
         """Every living child of a kind."""

@@ -38,6 +38,7 @@ class Sensor:
         wanted, state = self._wanted, self._state
         words = ["--warden-fd", str(theirs.fileno()), "--content-fd", str(self._content)]
         words += ["--strict", str(int(wanted.strict)), "--mode", str(int(wanted.mode))]
+        words += ["--store", str(state.active_release)]
         words += ["--spool", str(state.spool), "--identity", str(state.identity), "--socket", str(state.socket)]
         for place in wanted.places:
             words += ["--place", place.spelled()]
@@ -104,6 +105,11 @@ class Sensor:
         self._process.wait()
         self._channel.close()
         self._start()
+
+    def use(self, content_descriptor: int) -> None:
+        """Start the next warden with another release."""
+        os.close(self._content)
+        self._content = content_descriptor
 
     def close(self) -> None:
         """Let go of the content."""

@@ -7,6 +7,7 @@ from ringfence.decide.warden import Kind, Stage, WardenState
 from ringfence.host.children import Child, Children
 from ringfence.host.processes import Role
 from ringfence.model import limits
+from ringfence.model.verdict import Mode
 from ringfence.wire.catalogue import GATE_COUNTERS
 from ringfence.wire.sensor_reports import SeenCounter, SeenProcessStatus, StatusReport
 
@@ -68,7 +69,7 @@ def report(state: WardenState, children: Children) -> StatusReport:
     counters["process_restarts"] = sum(count for _, count in state.restarts)
     return StatusReport(
         at_unix_ms=time.time_ns() // 1_000_000,
-        mode=state.mode,
+        mode=Mode.OBSERVE if children.convicted_release else state.mode,  # what the gate does, not what was wished
         release_index=children.active_release or None,
         marks=tuple(os.fsencode(place.spelled())[: limits.STATUS_MARK_BYTES_MAX] for place in children.setting.places),
         processes=tuple(processes[: limits.STATUS_PROCESSES_MAX]),

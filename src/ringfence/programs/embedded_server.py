@@ -43,6 +43,7 @@ class EmbeddedServer:
         """
         started = self._announcement()
         self._address = str(started["address"])
+        self._listen = str(started["listen"])
         enrol_once(
             identity, self._address, Path(str(started["ca_certificate"])), self._state / "server/enrolment.token"
         )
@@ -61,7 +62,7 @@ class EmbeddedServer:
         line = pipe.readline() if poll.poll(SERVER_READY_MS) else b""
         if not line:
             self.stop()
-            raise MachineError("the control plane did not start", "see the error above")
+            raise SystemExit(self._process.returncode or MachineError.exit_status)  # it has said why on standard error
         announced: dict[str, Any] = json.loads(line)
         return announced
 
@@ -69,8 +70,6 @@ class EmbeddedServer:
         """After its death: another one on the same address."""
         self._process.wait()
         os.close(self.pidfd)
-        if self._address:
-            self._listen = self._address.partition("://")[2].rstrip("/")
         self._process = self._start()
         self.pidfd = os.pidfd_open(self._process.pid)
 

@@ -14,7 +14,7 @@ from ringfence.host import operator_socket
 from ringfence.host.places import resolve_all
 from ringfence.host.sensor import Sensor, Wanted
 from ringfence.host.sensor_state import SensorState
-from ringfence.model.errors import InternalError, PathRefused, PrivilegeMissing, UsageRefused
+from ringfence.model.errors import ContentRefused, InternalError, PathRefused, PrivilegeMissing, UsageRefused
 from ringfence.model.limits import RESTART_BACKOFF_MS_MAX, WARDEN_DEATHS_MAX
 from ringfence.model.verdict import Mode
 from ringfence.programs.embedded_server import EmbeddedServer
@@ -59,7 +59,7 @@ def command(
             f"{directory}: the state directory lies inside what is to be protected",
             "choose a state directory outside, so that the sensor never waits for itself",
         )
-    release = starter_release() if content is None else read_release(content)
+    given = None if content is None else read_release(content)
     open_state(directory)
     sensor_state = SensorState(directory)
     sensor_state.prepare()
@@ -70,28 +70,47 @@ def command(
     server = EmbeddedServer(directory, listen)
     try:
         sensor_state.bind(binds)
-        _run(sensor_state, wanted, release, server, stopping)
+        _run(sensor_state, wanted, given, server, stopping)
     finally:
         sensor_state.unbind()
         server.stop()
 
 
-def _run(state: SensorState, wanted: Wanted, release: bytes, server: EmbeddedServer, stopping: int) -> None:
+def _run(state: SensorState, wanted: Wanted, given: bytes | None, server: EmbeddedServer, stopping: int) -> None:
     """Start the sensor, say ready, and keep it alive until told to stop."""
-    sensor = Sensor(state, wanted, operator_socket.sealed(release))
+    # both start at once; the sensor needs no server to protect, so the server may be the slower of the two
+    sensor = _protected(state, wanted, given)
     try:
-        # both start at once; the sensor needs no server to protect, so the server may be the slower of the two
-        sensor.wait_ready()
         for line in server.wait_ready(state.identity):
             print(line, flush=True)
         print("ready", flush=True)
-        _watch(sensor, server, stopping)
+        _watch(state, sensor, server, stopping)
     finally:
         sensor.stop()
         sensor.close()
 
 
-def _watch(sensor: Sensor, server: EmbeddedServer, stopping: int) -> None:
+def _protected(state: SensorState, wanted: Wanted, given: bytes | None) -> Sensor:
+    """A sensor that is ready: with the release given, or the one that was loaded last, or the starter content.
+
+    A stored release that is damaged costs a warning, never the protection.
+    """
+    if given is None and state.active_release.exists():
+        sensor = Sensor(state, wanted, operator_socket.sealed(read_release(state.active_release)))
+        try:
+            sensor.wait_ready()
+        except ContentRefused as refused:
+            sensor.close()
+            print(f"ringfence: the stored release is refused ({refused}); using the starter content", file=sys.stderr)
+            state.active_release.unlink()
+        else:
+            return sensor
+    sensor = Sensor(state, wanted, operator_socket.sealed(starter_release() if given is None else given))
+    sensor.wait_ready()
+    return sensor
+
+
+def _watch(state: SensorState, sensor: Sensor, server: EmbeddedServer, stopping: int) -> None:
     """Until a signal.  A warden or a server that dies is started again; the warden not for ever."""
     deaths = 0
     while True:
@@ -113,6 +132,8 @@ def _watch(sensor: Sensor, server: EmbeddedServer, stopping: int) -> None:
                 )
             print("ringfence: the warden died; the host is free, starting it again", file=sys.stderr, flush=True)
             _pause(stopping, deaths)
+            if state.active_release.exists():
+                sensor.use(operator_socket.sealed(read_release(state.active_release)))
             sensor.start_again()
             sensor.wait_ready()
             print("ready", flush=True)

@@ -7,6 +7,7 @@ import os
 import selectors
 import signal
 import time
+from pathlib import Path
 
 from ringfence.decide import warden as machine
 from ringfence.decide.warden import Kind, NoteKind
@@ -14,11 +15,13 @@ from ringfence.host import operator_socket, warden_status
 from ringfence.host.channel import Channel, ChannelClosed, Received
 from ringfence.host.child import Arguments, run_child
 from ringfence.host.children import Child, Children, Content, Setting
+from ringfence.host.durable import write_durably
 from ringfence.host.marks import place_of
 from ringfence.host.sandbox import die_with_parent
 from ringfence.host.warden_notes import Notes
 from ringfence.model import limits
-from ringfence.model.errors import FrameRefused
+from ringfence.model.errors import DiskFull, FrameRefused
+from ringfence.model.records import HostEventKind
 from ringfence.model.verdict import Mode
 from ringfence.wire import catalogue
 from ringfence.wire.detections import STATUS_REPORT
@@ -45,6 +48,7 @@ class Warden:
         self._parent = parent
         self._notes = Notes(parent, self._children)
         self._selector = selectors.DefaultSelector()
+        self._store = Path(arguments.one("store"))
         self._server = operator_socket.listen(arguments.one("socket"))
         self._loading: Channel | None = None
         self._asking: list[Channel] = []
@@ -105,11 +109,24 @@ class Warden:
     def _note(self, note: machine.Note) -> None:
         if note.kind is NoteKind.RELEASE_ACTIVATED:
             self._children.active_release = note.number
+            self._keep(note.number)
+        if note.kind in (NoteKind.RELEASE_ACTIVATED, NoteKind.MODE_CHANGED):
+            self._children.convicted_release = 0
+        elif note.kind is NoteKind.RELEASE_CONVICTED:
+            self._children.convicted_release = note.number
         self._notes.take(note)
         if self._loading is not None and note.kind in (NoteKind.RELEASE_ACTIVATED, NoteKind.RELEASE_REFUSED):
             text = b"" if note.kind is NoteKind.RELEASE_ACTIVATED else self._notes.last_refusal.encode()
             self._answer(self._loading, catalogue.LOAD_ANSWER, text)
             self._loading = None
+
+    def _keep(self, number: int) -> None:
+        """Write the active release down, so that the next start begins with it; a full disk only costs that."""
+        descriptor = self._children.contents[number].descriptor
+        try:
+            write_durably(self._store, os.pread(descriptor, limits.RELEASE_BYTES_MAX, 0))
+        except DiskFull as full:
+            self._notes.event(HostEventKind.RELEASE_ACTIVATED, "store", f"the release could not be kept: {full.what}")
 
     def _hear(self, child: Child) -> None:
         """Frames of one child.  Whoever breaks the protocol is killed."""
