@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from hypothesis import settings
 from tests.support.machine import NOT_PROVABLE
+
+settings.register_profile("house", deadline=None)  # no test measures time: the machine may be busy with others
+settings.load_profile("house")
 
 ORDER: Final = ("house", "unit", "decide", "content", "author", "sim", "programs", "control", "host", "load", "vm")
 """Folders of `tests/` from the fastest to the slowest; one that is not named follows, and browsers come last."""

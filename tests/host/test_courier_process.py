@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.machine import kernel_requires
-from tests.unit.detect.test_alerts import FINDINGS, SIGHTING
+from tests.unit.wire.detection_examples import FINDINGS, SIGHTING
 from tests.unit.wire.record_examples import RULE
 
 from ringfence.control.tls import TlsFiles, prepare_certificates
@@ -26,6 +26,7 @@ from ringfence.model.errors import CredentialRefused, FrameRefused, PathRefused
 from ringfence.model.records import Alert, HostEvent, HostEventKind, HostStatus, Record, ReleaseReference
 from ringfence.model.verdict import Mode
 from ringfence.wire import catalogue, detections, uplink
+from ringfence.wire.frames import encode_frame
 from ringfence.wire.host_identity import HostIdentity, decode_identity, encode_identity
 from ringfence.wire.rule_table import RuleTable, encode_rule_table
 from ringfence.wire.sensor_reports import (
@@ -214,7 +215,7 @@ def test_an_alert_travels_from_the_gate_to_the_server(
     enrol(warden, server, files, tmp_path)
     courier = warden.start()
     warden.scanner.send(
-        detections_frame(detections.FINDINGS, detections.encode_findings(dataclasses.replace(FINDINGS, rules=(0,))))
+        encode_frame(detections.FINDINGS, detections.encode_findings(dataclasses.replace(FINDINGS, rules=(0,))))
     )
     warden.sight(1)
     assert warden.acknowledged() == 1
@@ -226,14 +227,6 @@ def test_an_alert_travels_from_the_gate_to_the_server(
     courier.send(detections.SENSOR_EVENT, encode_sensor_event(SensorEvent(9, HostEventKind.STARTED, b"gate", b"\xff")))
     kinds = {type(record) for record in server.wait_for(3)}
     assert kinds == {Alert, HostStatus, HostEvent}
-
-
-def detections_frame(number: int, body: bytes) -> bytes:
-    return catalogue_header(number, body) + body
-
-
-def catalogue_header(number: int, body: bytes) -> bytes:
-    return number.to_bytes(2, "big").join([b"\x00\x01", b""]) + len(body).to_bytes(4, "big")
 
 
 def test_the_courier_holds_nothing(warden: Warden, server: Server, files: TlsFiles, tmp_path: Path) -> None:
@@ -321,7 +314,7 @@ def test_garbage_on_the_scanners_channel_is_left_out(
     enrol(warden, server, files, tmp_path)
     warden.start()
     warden.scanner.send(b"garbage")
-    warden.scanner.send(detections_frame(detections.FINDINGS, b"\xff" * 100))
+    warden.scanner.send(encode_frame(detections.FINDINGS, b"\xff" * 100))
     warden.sight(1)
     warden.wait_for_acknowledgement(1)
     server.wait_for(1)

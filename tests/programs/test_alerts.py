@@ -16,8 +16,10 @@ from tests.unit.wire.record_examples import ALERT
 
 from ringfence.control.database import Database
 from ringfence.control.enrolment import create_token, enrol
+from ringfence.control.export import newest_alerts, next_alerts
 from ringfence.control.ingest import store_batch
 from ringfence.control.migrate import migrate
+from ringfence.control.refusals import RequestRefused
 from ringfence.model.records import HostFacts, NumberedRecord, RecordKey
 
 EVIL = "/srv/\x1b[2J\u202egpj.sh"
@@ -117,6 +119,23 @@ async def _one_more(file: Path, host_id: str) -> None:
     record = NumberedRecord(RecordKey(EPOCH, 251), ALERT)
     await store_batch(database, host_id, EPOCH, [record], now_unix_ms=4)
     await database.close()
+
+
+def test_pages_meet_without_a_gap_or_a_repeat(state: Path) -> None:
+    async def read() -> tuple[list[int], list[int]]:
+        database = Database(state / "server" / "ringfence.db")
+        down = [one.row.alert_id for one in await newest_alerts(database, limit=100)]
+        down += [one.row.alert_id for one in await newest_alerts(database, before=down[-1], limit=200)]
+        up = [one.row.alert_id for one in await next_alerts(database, after=0, limit=200)]
+        up += [one.row.alert_id for one in await next_alerts(database, after=up[-1], limit=200)]
+        with pytest.raises(RequestRefused):
+            await newest_alerts(database, limit=10**6)
+        await database.close()
+        return down, up
+
+    down, up = asyncio.run(read())
+    assert len(up) == 250
+    assert down == up[::-1]
 
 
 def test_a_directory_without_a_server_is_refused(tmp_path: Path) -> None:

@@ -55,7 +55,6 @@ from ringfence.wire.sensor_reports import SensorEvent, StatusReport
 from ringfence.wire.spool import SpoolEntry
 
 _PERMILLE: Final = 1_000
-_DOUBLINGS_MAX: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,7 +357,7 @@ def _on_malformed(state: CourierState, failure: DeliveryFailed, now: Now) -> Ste
 def _failed(state: CourierState, now: Now, jitter_permille: int) -> CourierState:
     """One more failure: wait longer."""
     failures = state.delivery.failures + 1
-    doubled = limits.COURIER_BACKOFF_MS << min(failures - 1, _DOUBLINGS_MAX)
+    doubled = limits.COURIER_BACKOFF_MS << min(failures - 1, limits.COURIER_DOUBLINGS_MAX)
     wait_ms = _with_jitter(min(doubled, limits.COURIER_BACKOFF_MS_MAX), jitter_permille)
     delivery = replace(state.delivery, in_flight=False, failures=failures, retry_at_ms=now.monotonic_ms + wait_ms)
     return replace(state, delivery=delivery)

@@ -77,17 +77,14 @@ class UplinkClient:
         self._connection = None
 
     def _post(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
-        """One exchange: status and bounded body.  A kept connection that the server has closed is opened anew once."""
+        """One exchange: status and bounded body.  A kept connection that has ended meanwhile is opened anew once."""
         kept = self._connection is not None
         try:
             return self._exchange(path, body, headers)
-        except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError) as error:
-            self.close()
-            if not kept:
-                raise Unreachable(str(error)) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.close()
-            raise Unreachable(str(error)) from error
+            if not kept or isinstance(error, TimeoutError):
+                raise Unreachable(str(error)) from error
         try:
             return self._exchange(path, body, headers)
         except (OSError, http.client.HTTPException, ValueError) as error:

@@ -23,6 +23,9 @@ SCANNER_WAIT_MS: Final = 400
 SCANNERS_SPARE: Final = 1
 """Unpinned scanners beside one per processor: keep the others' questions moving while one scan is slow."""
 
+SPARE_LOOK_MS: Final = 20
+"""How often the spare thread looks whether every other one is held up; how long that must have lasted."""
+
 EVENT_CLOSE_WRITE_BATCH_MAX: Final = 64
 """Close-after-write events per read: enough to amortise the call, small enough to keep descriptors few."""
 
@@ -116,6 +119,9 @@ FRAME_BODY_BYTES_MAX: Final = 61_440
 
 FRAME_DESCRIPTORS_MAX: Final = 4
 """Descriptors that one frame may carry."""
+
+FRAMES_PER_TURN_MAX: Final = 256
+"""Frames taken from one peer before all else has its turn: who never stops talking keeps nobody from his beat."""
 
 HEARTBEAT_INTERVAL_MS: Final = 100
 """How often gate and watchdog write their beat."""

@@ -49,10 +49,13 @@ def decode_identity(data: bytes) -> HostIdentity:
     """The identity in `data`.  Raises ContentRefused."""
     top = Fields(canonical.decode(data, file=_FILE, bytes_max=_BYTES_MAX), _NAMES, file=_FILE)
     top.integer("format", IDENTITY_FORMAT, IDENTITY_FORMAT)
+    spelled = top.word("ca", _BASE64)
     try:
-        ca_der = base64.b64decode(top.word("ca", _BASE64), validate=True)
+        ca_der = base64.b64decode(spelled, validate=True)
     except binascii.Error:
         refuse("must be base64", _FILE, "/ca")
+    if base64.b64encode(ca_der).decode("ascii") != spelled:
+        refuse("has bits that no byte uses", _FILE, "/ca")
     return HostIdentity(
         host_id=top.word("host_id", _HOST_ID),
         server=top.word("server", _SERVER),

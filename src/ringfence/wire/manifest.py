@@ -5,8 +5,8 @@ packs and self-tests name each other.  `wire/release.py` checks the members agai
 """
 
 import re
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar
 
 from ringfence.model.limits import (
     MANIFEST_BYTES_MAX,
@@ -33,6 +33,8 @@ from ringfence.model.release import (
 )
 from ringfence.wire import canonical
 from ringfence.wire.canonical import Fields, refuse
+
+Rule = TypeVar("Rule")
 
 MANIFEST_NAME: Final = "manifest.json"
 
@@ -73,7 +75,7 @@ def decode_manifest(data: bytes) -> Manifest:
             yara_variables=contract.words("yara_variables", YARA_VARIABLES),
         ),
         packs=tuple(_pack(row) for row in top.rows("packs", PACKS_MAX, _PACK)),
-        rules=tuple(_rule(row) for row in top.rows("rules", RULES_MAX, _RULE)),
+        rules=tuple(read_rule(row, RuleEntry) for row in top.rows("rules", RULES_MAX, _RULE)),
         self_tests=tuple(_self_test(row) for row in top.rows("self_tests", SELF_TESTS_MAX, _SELF_TEST)),
     )
     _check_references(manifest)
@@ -110,8 +112,9 @@ def _pack(row: Fields) -> PackEntry:
     )
 
 
-def _rule(row: Fields) -> RuleEntry:
-    return RuleEntry(
+def read_rule(row: Fields, kind: Callable[..., Rule]) -> Rule:
+    """A rule's entry in a manifest or a rule table: a `kind` with these fields, each checked."""
+    return kind(
         identifier=row.word("identifier", RULE_IDENTIFIER),
         pack=row.word("pack", PACK_NAME),
         author=row.text("author", RULE_TEXT_CHARACTERS_MAX, empty=False),

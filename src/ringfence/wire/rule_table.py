@@ -9,11 +9,11 @@ rules by it.  The index of a rule is its place in the release's manifest.
 from dataclasses import dataclass
 from typing import Final
 
-from ringfence.model.limits import RELEASE_VERSION_MAX, RULE_TABLE_BYTES_MAX, RULE_TEXT_CHARACTERS_MAX, RULES_MAX
-from ringfence.model.records import ReleaseReference, RuleAction, RuleReference, Severity
+from ringfence.model.limits import RELEASE_VERSION_MAX, RULE_TABLE_BYTES_MAX, RULES_MAX
+from ringfence.model.records import ReleaseReference, RuleReference
 from ringfence.wire import canonical
 from ringfence.wire.canonical import Fields
-from ringfence.wire.manifest import PACK_NAME, RELEASE_NAME, RULE_IDENTIFIER, SHA256, TECHNIQUE
+from ringfence.wire.manifest import RELEASE_NAME, SHA256, read_rule
 
 RULE_TABLE_FORMAT: Final = 1
 _FILE: Final = "the rule table"
@@ -52,19 +52,5 @@ def decode_rule_table(data: bytes) -> RuleTable:
             version=release.integer("version", 1, RELEASE_VERSION_MAX),
             sha256=release.word("sha256", SHA256),
         ),
-        rules=tuple(_rule(row) for row in top.rows("rules", RULES_MAX, _RULE)),
-    )
-
-
-def _rule(row: Fields) -> RuleReference:
-    return RuleReference(
-        identifier=row.word("identifier", RULE_IDENTIFIER),
-        pack=row.word("pack", PACK_NAME),
-        author=row.text("author", RULE_TEXT_CHARACTERS_MAX, empty=False),
-        description=row.text("description", RULE_TEXT_CHARACTERS_MAX),
-        severity=row.choice("severity", Severity),
-        action=row.choice("action", RuleAction),
-        technique=row.word("technique", TECHNIQUE),
-        reference=row.text("reference", RULE_TEXT_CHARACTERS_MAX),
-        licence=row.text("licence", RULE_TEXT_CHARACTERS_MAX),
+        rules=tuple(read_rule(row, RuleReference) for row in top.rows("rules", RULES_MAX, _RULE)),
     )

@@ -6,6 +6,7 @@ import doctest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.unit.wire import detection_examples as examples
+from tests.unit.wire.detection_examples import FINDINGS, SIGHTING
 from tests.unit.wire.record_examples import RULE
 
 from ringfence.detect import alerts
@@ -20,8 +21,8 @@ from ringfence.model.records import (
     RuleAction,
     SkippedFile,
 )
-from ringfence.model.verdict import Mode, Outcome, UnknownReason
-from ringfence.wire.detections import Findings, FoundPattern, SeenFile, SeenProcess, Sighting
+from ringfence.model.verdict import Outcome, UnknownReason
+from ringfence.wire.detections import Findings, Sighting
 from ringfence.wire.rule_table import RuleTable
 from ringfence.wire.sensor_reports import SensorEvent, StatusReport
 from ringfence.wire.uplink import decode_record, encode_record
@@ -29,27 +30,6 @@ from ringfence.wire.uplink import decode_record, encode_record
 OTHER = dataclasses.replace(RULE, identifier="Other", action=RuleAction.ALERT)
 RELEASE = ReleaseReference("starter", 3, "cd" * 32)
 TABLES = {5: RuleTable(RELEASE, (RULE, OTHER))}
-SIGHTING = Sighting(
-    gate_id=7,
-    number=3,
-    oldest_kept=2,
-    at_unix_ms=1_700_000_000_000,
-    mode=Mode.ENFORCE,
-    source=AlertSource.EXEC,
-    outcome=Outcome.MALICIOUS,
-    reason=UnknownReason.NONE,
-    response=AlertResponse.BLOCKED,
-    will_rescan=False,
-    release_index=5,
-    job=9,
-    top_rule=0,
-    file=SeenFile(b"/srv/\xff\n", 68, 2049, 11, 1000),
-    processes=(
-        SeenProcess(42, 99, 1000, b"sh", b"/bin/sh", b"sh -c ./a"),
-        SeenProcess(41, 90, 1000, b"bash", b"/bin/bash", b"-bash"),
-    ),
-)
-FINDINGS = Findings(7, 9, 5, bytes(range(32)), (0, 1), (FoundPattern(1, b"$a", 3, 4, b"\x00\xff", b"in.zip"),))
 
 
 def alert(sighting: Sighting, findings: Findings | None) -> Alert:

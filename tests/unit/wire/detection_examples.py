@@ -112,3 +112,26 @@ events = st.builds(
 )
 gate_sockets = st.builds(GateSocket, u64)
 table_notices = st.builds(RuleTableNotice, index)
+
+SIGHTING = Sighting(
+    gate_id=7,
+    number=3,
+    oldest_kept=2,
+    at_unix_ms=1_700_000_000_000,
+    mode=Mode.ENFORCE,
+    source=AlertSource.EXEC,
+    outcome=Outcome.MALICIOUS,
+    reason=UnknownReason.NONE,
+    response=AlertResponse.BLOCKED,
+    will_rescan=False,
+    release_index=5,
+    job=9,
+    top_rule=0,
+    file=SeenFile(b"/srv/\xff\n", 68, 2049, 11, 1000),
+    processes=(
+        SeenProcess(42, 99, 1000, b"sh", b"/bin/sh", b"sh -c ./a"),
+        SeenProcess(41, 90, 1000, b"bash", b"/bin/bash", b"-bash"),
+    ),
+)
+FINDINGS = Findings(7, 9, 5, bytes(range(32)), (0, 1), (FoundPattern(1, b"$a", 3, 4, b"\x00\xff", b"in.zip"),))
+"""What the scan of `SIGHTING` found."""

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.unit.wire import detection_examples as examples
+from tests.unit.wire.detection_examples import SIGHTING
 
 from ringfence.model import limits
 from ringfence.model.errors import FrameRefused
-from ringfence.model.records import AlertResponse, AlertSource
+from ringfence.model.records import AlertResponse
 from ringfence.model.verdict import Mode, Outcome, UnknownReason
 from ringfence.wire import catalogue, detections, sensor_reports
-from ringfence.wire.detections import Findings, FoundPattern, SeenFile, SeenProcess, Sighting
+from ringfence.wire.detections import Findings, FoundPattern, SeenFile, SeenProcess
 from ringfence.wire.fields import U32_MAX, U64_MAX
 from ringfence.wire.sensor_reports import SeenCounter, SeenProcessStatus, StatusReport
 
@@ -47,24 +48,6 @@ CODECS: dict[int, Codec] = {
 }
 each_message = pytest.mark.parametrize("message", CODECS)
 thorough = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-
-SIGHTING = Sighting(
-    gate_id=7,
-    number=3,
-    oldest_kept=2,
-    at_unix_ms=1_700_000_000_000,
-    mode=Mode.ENFORCE,
-    source=AlertSource.EXEC,
-    outcome=Outcome.MALICIOUS,
-    reason=UnknownReason.NONE,
-    response=AlertResponse.BLOCKED,
-    will_rescan=False,
-    release_index=0,
-    job=9,
-    top_rule=4,
-    file=SeenFile(b"/srv/a", 68, 2049, 11, 1000),
-    processes=(SeenProcess(42, 99, 1000, b"sh", b"/bin/sh", b"sh -c ./a"),),
-)
 
 
 @each_message
