@@ -78,9 +78,8 @@ class Outbox:
         if self._held_back(case):
             return
         seen = os.fstat(case.descriptor)
-        path = os.readlink(f"/proc/self/fd/{case.descriptor}".encode())
         file = SeenFile(
-            path=cut(path, limits.SIGHTING_PATH_BYTES_MAX),
+            path=cut(_path_of(case.descriptor), limits.SIGHTING_PATH_BYTES_MAX),
             size_bytes=case.question.look[2],
             device=case.question.key[0],
             inode=case.question.key[1],
@@ -169,7 +168,10 @@ class Outbox:
 
     def take_acknowledgements(self) -> None:
         """Drop what the courier has on its disk.  Raises FrameRefused for anything but an acknowledgement."""
-        while (received := self._courier.receive(wait=False)) is not None:
+        for _ in range(limits.FRAMES_PER_TURN_MAX):
+            received = self._courier.receive(wait=False)
+            if received is None:
+                return
             for descriptor in received.descriptors:
                 os.close(descriptor)
             if received.frame.type != SIGHTING_ACK:
@@ -178,6 +180,14 @@ class Outbox:
             with self._lock:
                 while self._kept and self._kept[0].number <= through:
                     self._kept.popleft()
+
+
+def _path_of(descriptor: int) -> bytes:
+    """The path as the kernel spells it; a placeholder where it cannot, because somebody nested directories too deep."""
+    try:
+        return os.readlink(f"/proc/self/fd/{descriptor}".encode())
+    except OSError:
+        return b"(path longer than the kernel spells)"
 
 
 def _outcome(response: AlertResponse | None) -> Outcome:

@@ -77,11 +77,11 @@ class ScannerSlots:
         """
         poll = select.poll()
         for slot in self.slots:
-            if slot.link is not None:
-                poll.register(slot.link.fileno(), 0)
+            if (link := slot.link) is not None:  # another thread may take it away at any moment
+                poll.register(link.fileno(), 0)
         dead = {descriptor for descriptor, events in poll.poll(0) if events & (select.POLLHUP | select.POLLERR)}
         for slot in self.slots:
-            if slot.link is not None and slot.link.fileno() in dead:
+            if (link := slot.link) is not None and link.fileno() in dead:
                 slot.link = None
                 slot.filled.clear()
                 self.faults.append(slot.number)

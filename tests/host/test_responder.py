@@ -1,0 +1,195 @@
+"""The thread that answers the kernel: every question gets its answer, whatever goes wrong on the way."""
+
+import os
+import struct
+from pathlib import Path
+
+import pytest
+from tests.host.gate_world import DIGEST, FakeScanner, GateWorld, event, gate_world
+
+from ringfence.decide.gate import GO_ON_QUIET
+from ringfence.host.fanotify import ACCESS_PERMISSION, ALLOW, DENY, EXEC_PERMISSION, OPEN_PERMISSION
+from ringfence.host.gate_room import Case
+from ringfence.host.responder import source_of
+from ringfence.model import limits
+from ringfence.model.records import AlertResponse, AlertSource
+from ringfence.model.verdict import Mode, Outcome, UnknownReason
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "file"
+    path.write_bytes(b"content")
+    return path
+
+
+def first_job(world: GateWorld) -> int:
+    """The number that the responder gives to its next job."""
+    return world.responder._job + 1
+
+
+def test_a_clean_file_goes_on_is_silenced_and_its_digest_known(file: Path) -> None:
+    with gate_world() as world:
+        world.scanner.answer(first_job(world))
+        assert world.ask(file) == ALLOW
+        assert world.marks.acts == [("silence", file.stat().st_ino)]
+        assert world.room.known.holds(DIGEST)
+        assert world.ask(file) == ALLOW
+        assert world.room.counters.scans == 1
+        assert world.room.counters.cache_hits == 1
+
+
+def test_a_malicious_file_is_refused_and_reported(file: Path) -> None:
+    with gate_world() as world:
+        world.scanner.answer(first_job(world), Outcome.MALICIOUS)
+        assert world.ask(file) == DENY
+        assert [case.plan.response for case in world.cases] == [AlertResponse.BLOCKED]
+        assert not world.marks.silenced(file.stat().st_ino)
+        assert not world.room.known.holds(DIGEST)
+
+
+def test_a_report_that_fails_does_not_turn_a_refusal_round(file: Path) -> None:
+    def broken(case: Case) -> None:
+        raise OSError(36, "File name too long")
+
+    with gate_world(report=broken) as world:
+        world.scanner.answer(first_job(world), Outcome.MALICIOUS)
+        assert world.ask(file) == DENY
+        assert world.ask(file) == DENY
+
+
+def test_a_scanner_that_dies_lets_the_file_go_on_to_be_scanned_later(file: Path) -> None:
+    with gate_world() as world:
+        world.scanner.end.close()
+        assert world.ask(file) == ALLOW
+        assert [case.plan.skipped for case in world.cases] == [UnknownReason.SCANNER_DIED]
+        assert world.rescans == [file.stat().st_ino]
+        assert world.room.slots.slots[0].link is None
+        assert list(world.room.slots.faults) == [0]
+
+
+def test_without_verdict_a_path_may_fail_closed(file: Path) -> None:
+    with gate_world(fails_closed=lambda _: True) as world:
+        world.scanner.end.close()
+        assert world.ask(file) == DENY
+
+
+def test_a_policy_that_cannot_be_asked_fails_closed(file: Path) -> None:
+    """A path that nobody can spell may be one that must fail closed."""
+
+    def unspeakable(descriptor: int) -> bool:
+        raise OSError(36, "File name too long")
+
+    with gate_world(fails_closed=unspeakable) as world:
+        world.scanner.end.close()
+        assert world.ask(file) == DENY
+
+
+def test_observing_nothing_is_refused(file: Path) -> None:
+    with gate_world(Mode.OBSERVE) as world:
+        world.scanner.answer(first_job(world), Outcome.MALICIOUS)
+        assert world.ask(file) == ALLOW
+        assert [case.plan.response for case in world.cases] == [AlertResponse.OBSERVED]
+
+
+def test_an_unknown_verdict_is_reported_with_its_reason(file: Path) -> None:
+    with gate_world() as world:
+        world.scanner.answer(first_job(world), Outcome.UNKNOWN, UnknownReason.ENGINE_TIMEOUT)
+        assert world.ask(file) == ALLOW
+        assert [case.plan.skipped for case in world.cases] == [UnknownReason.ENGINE_TIMEOUT]
+        assert len(world.room.state.cache) == 0
+
+
+def test_a_file_that_somebody_writes_is_hot_not_quiet(file: Path) -> None:
+    with gate_world() as world, file.open("ab"):
+        world.scanner.answer(first_job(world))
+        assert world.ask(file) == ALLOW
+        assert world.marks.acts == [("silence_hot", file.stat().st_ino)]
+        assert len(world.room.hot) == 1
+
+
+def test_a_file_that_changed_since_its_scan_is_not_silenced(file: Path) -> None:
+    """Written between the look and the mark: that write would stay unseen."""
+    with gate_world() as world:
+        descriptor = os.open(file, os.O_RDONLY)
+        question = world.room.look(descriptor, executes=False, pid=1)
+        file.write_bytes(b"something else")
+        world.room.mark(descriptor, question, GO_ON_QUIET)
+        os.close(descriptor)
+        assert not world.marks.silenced(file.stat().st_ino)
+        assert world.room.counters.stale_looks == 1
+
+
+def test_what_is_no_regular_file_goes_on_unscanned(tmp_path: Path) -> None:
+    with gate_world() as world:
+        assert world.ask(tmp_path) == ALLOW
+        assert world.room.counters.not_regular == 1
+        assert world.scanner.jobs == []
+
+
+def test_an_overflow_is_counted_and_ends_nothing(file: Path) -> None:
+    with gate_world() as world:
+        world.marks.kernel.send(event(-1, 0x4000, 0))
+        world.responder.answer_next()
+        assert world.room.counters.overflows == 1
+        assert world.responder.busy_since_ns == 0
+
+
+def test_a_question_that_cannot_be_read_ends_nothing() -> None:
+    """The kernel may fail to open the file of an event: read says so, the event is gone, the thread goes on."""
+    with gate_world() as world:
+        os.set_blocking(world.marks.questions, False)
+        world.responder.answer_next()
+        assert world.room.counters.overflows == 1
+
+
+def test_what_waited_too_long_goes_on_unscanned(file: Path) -> None:
+    with gate_world() as world:
+        world.responder._room.empty_at_ns = 1  # the queue was never empty since the machine started
+        world.send(file)
+        world.responder.answer_next()
+        assert world.hear() == ALLOW
+        assert [case.plan.skipped for case in world.cases] == [UnknownReason.DEADLINE_PASSED]
+        assert world.scanner.jobs == []
+
+
+def test_every_descriptor_of_an_event_is_closed(file: Path) -> None:
+    with gate_world() as world:
+        world.scanner.answer(first_job(world))
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        world.ask(file)
+        world.ask(file)
+        world.scanner.take()
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@pytest.mark.parametrize(
+    ("mask", "source"),
+    [
+        (ACCESS_PERMISSION, AlertSource.ACCESS),
+        (OPEN_PERMISSION, AlertSource.OPEN),
+        (EXEC_PERMISSION, AlertSource.EXEC),
+        (EXEC_PERMISSION | OPEN_PERMISSION, AlertSource.EXEC),
+    ],
+)
+def test_the_source_of_a_question(mask: int, source: str) -> None:
+    assert source_of(mask) == source
+
+
+def test_garbage_from_a_scanner_replaces_it(file: Path) -> None:
+    with gate_world() as world:
+        world.scanner.end.send(struct.pack("B", 7))
+        assert world.ask(file) == ALLOW
+        assert [case.plan.skipped for case in world.cases] == [UnknownReason.SCANNER_GARBAGE]
+
+
+def test_three_faults_quarantine_the_pair(file: Path) -> None:
+    with gate_world() as world:
+        for _ in range(limits.STRIKES_MAX):
+            scanner = FakeScanner()
+            world.room.slots.slots[0].link = scanner.link
+            scanner.end.close()
+            assert world.ask(file) == ALLOW
+        assert world.ask(file) == ALLOW
+        assert world.cases[-1].plan.skipped is UnknownReason.PAIR_QUARANTINED
+        assert world.room.counters.pairs_quarantined == 1
