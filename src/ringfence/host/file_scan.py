@@ -4,6 +4,9 @@ While somebody waits: up to `SYNC_SCAN_BYTES_MAX` bytes; a larger file by window
 Containers are not opened, so a clean verdict on one is not deep.  In depth: every byte, containers opened.
 
 A file whose SHA-256 is in the table of known clean ones is not scanned at all.
+
+What is said about a content is said about the very bytes that were scanned: a file up to `SCAN_WHOLE_BYTES_MAX` is read
+once.  A larger one that is clean gets no digest, because it could have been another file while it was hashed.
 """
 
 import hashlib
@@ -11,6 +14,7 @@ import os
 from dataclasses import dataclass
 
 from ringfence.decide.inspection import Engine, inspect_whole, inspect_windows
+from ringfence.detect.byte_source import ByteSource, HeldBytes
 from ringfence.detect.file_type import CONTAINERS, classify
 from ringfence.detect.findings import CLEAN, ScanFindings
 from ringfence.host.known_table import KnownTable
@@ -29,6 +33,8 @@ class FileScan:
     deep: bool
     partial: bool
     known: bool
+    condemned: bytes | None = None
+    """The bytes that were found malicious, when they were held whole."""
 
 
 class DescriptorSource:
@@ -68,21 +74,28 @@ class FileScanner:
 
     def in_depth(self, file: int, size_bytes: int) -> FileScan:
         """Every byte, containers opened."""
-        digest = _digest(file, size_bytes)
+        source: ByteSource = DescriptorSource(file, size_bytes)
+        data = source.read_at(0, size_bytes + 1) if size_bytes <= limits.SCAN_WHOLE_BYTES_MAX else b""
+        held = len(data) == size_bytes
+        digest = hashlib.sha256(data).digest() if held else None
         if digest is not None and self._known.holds(digest):
             return FileScan(CLEAN, digest, deep=True, partial=False, known=True)
-        inspection = inspect_whole(self._engine, DescriptorSource(file, size_bytes))
-        complete = inspection.findings.outcome is Outcome.CLEAN
-        return FileScan(inspection.findings, digest, deep=complete, partial=False, known=False)
+        findings = inspect_whole(self._engine, HeldBytes(data) if held else source).findings
+        complete = findings.outcome is Outcome.CLEAN
+        if not held and findings.rules:
+            digest = _digest(file, size_bytes)
+        condemned = data if held and findings.outcome is Outcome.MALICIOUS else None
+        return FileScan(findings, digest, deep=complete, partial=False, known=False, condemned=condemned)
 
     def _whole(self, data: bytes) -> FileScan:
         digest = hashlib.sha256(data).digest()
         if self._known.holds(digest):
             return FileScan(CLEAN, digest, deep=True, partial=False, known=True)
         kind = classify(data)
-        return FileScan(
-            self._engine.scan(data, kind=kind), digest, deep=kind not in CONTAINERS, partial=False, known=False
-        )
+        findings = self._engine.scan(data, kind=kind)
+        deep = kind not in CONTAINERS
+        condemned = data if findings.outcome is Outcome.MALICIOUS else None
+        return FileScan(findings, digest, deep=deep, partial=False, known=False, condemned=condemned)
 
 
 def _digest(file: int, size_bytes: int) -> bytes | None:

@@ -82,7 +82,7 @@ def _verdict(context: ScanContext, file: int, job: int, scan: FileScan) -> bytes
     flags = catalogue.FLAG_DIGEST if scan.sha256 else 0
     flags |= (scan.deep and catalogue.FLAG_DEEP) | (scan.partial and catalogue.FLAG_PARTIAL)
     flags |= scan.known and catalogue.FLAG_KNOWN
-    if findings.outcome is Outcome.MALICIOUS and context.vouched.holds(_md5(file)):
+    if findings.outcome is Outcome.MALICIOUS and context.vouched.holds(_md5(file, scan.condemned)):
         flags |= catalogue.FLAG_VOUCHED
     rule = findings.rules[0] if findings.rules else catalogue.NO_RULE
     return catalogue.VERDICT_BODY.pack(
@@ -90,13 +90,19 @@ def _verdict(context: ScanContext, file: int, job: int, scan: FileScan) -> bytes
     )
 
 
-def _md5(file: int) -> bytes:
-    """MD5 of the whole file, as the package manager records it (see `host/vouched.py` on why MD5 is enough here)."""
-    digest = hashlib.md5(usedforsecurity=False)
+def _md5(file: int, condemned: bytes | None) -> bytes:
+    """MD5 of the whole file, as the package manager records it (see `host/vouched.py` on why MD5 is enough here).
+
+    Of the very bytes that were condemned, where they were held: a file that is one thing while it is scanned and
+    another while it is hashed must not pass as a package's.  Empty, which nobody vouches for, past `VOUCHED_BYTES_MAX`.
+    """
+    digest = hashlib.md5(condemned or b"", usedforsecurity=False)
     offset = 0
-    while piece := os.pread(file, limits.READ_PIECE_BYTES, offset):
+    while condemned is None and (piece := os.pread(file, limits.READ_PIECE_BYTES, offset)):
         digest.update(piece)
         offset += len(piece)
+        if offset > limits.VOUCHED_BYTES_MAX:
+            return b""
     return digest.digest()
 
 

@@ -76,6 +76,10 @@ OWN_FILES_MAX: Final = 60_000
 VOUCHED_FILES_MAX: Final = 2_000_000
 """Package-owned files whose digests are loaded: a full Debian mirror of a desktop has a third of it."""
 
+VOUCHED_BYTES_MAX: Final = 268_435_456
+"""A condemned file up to this size is compared with the package manager's digests: half a second while somebody waits.
+Without a bound, a sparse file would make its own refusal late."""
+
 BREAKER_WINDOW_MS: Final = 60_000
 """The breaker looks at this much of the past: a bad release shows within seconds, a slow one within a minute."""
 
