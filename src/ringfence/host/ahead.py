@@ -113,10 +113,13 @@ class Ahead:
         if key in room.hot:
             with room.judging:
                 ended = room.hot.closed(key, now_ms())
+                if ended:
+                    room.cool(key)
             if not ended:
                 os.close(descriptor)
                 return
-            room.cool(key)
+        elif room.state.cache.recall(key, (seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size)) is None:
+            room.marks.wake(descriptor)  # what was written through a mapping did not clear the mark
         if len(self._queue) >= limits.AHEAD_QUEUE_MAX:
             room.counters.ahead_dropped += 1
             os.close(descriptor)
@@ -128,10 +131,9 @@ class Ahead:
         if not len(room.hot):
             return
         with room.judging:
-            overdue = room.hot.overdue(now)
+            for key in room.hot.overdue(now):
+                room.cool(key)
             due = room.hot.due(now)
-        for key in overdue:
-            room.cool(key)
         for key in due:
             descriptor = room.hot_descriptors.get(key, -1)
             if descriptor >= 0:
@@ -211,7 +213,8 @@ class Ahead:
             )
             room.report(case)
         if question.key in room.hot:
-            self._settle_hot(flying, clean=plan.response is None, now=now)
+            clean = plan.response is None and plan.skipped is UnknownReason.NONE
+            self._settle_hot(flying, clean=clean, now=now)
         elif plan.response is None and plan.skipped is UnknownReason.NONE and nobody_writes(waiting.descriptor):
             room.mark(waiting.descriptor, question, plan)
         os.close(waiting.descriptor)
@@ -221,13 +224,12 @@ class Ahead:
         if not clean:
             with room.judging:
                 room.hot.remove(key)
-            room.cool(key)
+                room.cool(key)
             return
         quiet = nobody_writes(descriptor) and room.unchanged(descriptor, flying.question)
         with room.judging:
-            ended = room.hot.scanned(key, quiet=quiet, now_ms=now)
-        if ended:
-            room.cool(key)
+            if room.hot.scanned(key, quiet=quiet, now_ms=now):
+                room.cool(key)
 
     def _struck(self, link: ScannerLink, reason: UnknownReason) -> None:
         """The idle scanner failed on the oldest file in flight; the others wait again."""

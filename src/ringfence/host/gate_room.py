@@ -47,6 +47,9 @@ class GateRoom:
     hot_descriptors: dict[tuple[int, int], int] = field(default_factory=dict)
     judging: threading.Lock = field(default_factory=threading.Lock)
     own_pids: frozenset[int] = field(default_factory=lambda: frozenset({os.getpid()}))
+    backlog: bool = False
+    """Whether a question was already waiting when a thread came to read."""
+
     empty_at_ns: int = 0
     """Last moment at which the kernel's queue of questions was seen empty."""
 
@@ -83,16 +86,19 @@ class GateRoom:
     def heat(self, descriptor: int, question: Question) -> None:
         """Silence reads of a file that is being written; it is scanned again and again at idle priority."""
         key = question.key
-        if key not in self.hot:
-            with self.judging:
+        # table, descriptor and mark change together: a mark that outlives its entry would hide the file for ever
+        with self.judging:
+            if key not in self.hot:
+                ours = os.dup(descriptor)
                 if not self.hot.add(key, now_ms()):
+                    os.close(ours)
                     return
-                self.hot_descriptors[key] = os.dup(descriptor)
-        self.marks.silence_hot(descriptor)
+                self.hot_descriptors[key] = ours
+            self.marks.silence_hot(descriptor)
         self.counters.hot_marks += 1
 
     def cool(self, key: tuple[int, int]) -> None:
-        """End a hot file's silence: the next read asks."""
+        """End a hot file's silence: the next read asks.  Call it with `judging` held, where the file leaves `hot`."""
         descriptor = self.hot_descriptors.pop(key, -1)
         if descriptor >= 0:
             self.marks.wake(descriptor)

@@ -7,6 +7,7 @@ dropped by its number.
 import os
 import socket
 import struct
+import time
 from typing import Final
 
 from ringfence.decide.gate import ScanVerdict
@@ -90,12 +91,20 @@ class ScannerLink:
         return _decode(message)
 
     def ask(self, job: int, descriptor: int, size_bytes: int) -> Answered:
-        """Scan while somebody waits.  Raises ScannerFault."""
+        """Scan while somebody waits.  Raises ScannerFault.
+
+        The budget of `limit_wait` holds for all of it: answers to other jobs, sent slowly, do not stretch it.
+        """
+        deadline_ns = time.monotonic_ns() + self._budget_ms * 1_000_000
         self.send(job, descriptor, size_bytes, catalogue.PURPOSE_SYNCHRONOUS)
         for _ in range(LATE_ANSWERS_MAX):
             answered = self.receive()
             if answered.job == job:
                 return answered
+            left_ms = (deadline_ns - time.monotonic_ns()) // 1_000_000
+            if left_ms <= 0:
+                raise ScannerFault(UnknownReason.DEADLINE_PASSED)
+            self.limit_wait(left_ms)
         raise ScannerFault(UnknownReason.SCANNER_GARBAGE)
 
 
