@@ -114,8 +114,11 @@ class ScannerSlots:
         if slot is None or slot.pending is None:
             return
         if pid <= 0:
-            slot.pending = None
-            self.fault(slot)
+            _drop_pending(slot)
+            slot.link = None  # not closed: see `notice_deaths`
+            slot.filled.clear()
+            self.faults.append(number)
+            os.eventfd_write(self.wake, 1)
             return
         # a thread may still be waiting on the old link: it goes when that thread lets go of it
         slot.link, slot.pending, slot.pid = slot.pending, None, pid
@@ -127,7 +130,7 @@ class ScannerSlots:
             self.zygote.close()
             self.zygote = None
         for slot in self.slots:
-            slot.pending = None
+            _drop_pending(slot)
 
     def _kill(self, slot: Slot) -> None:
         if self.zygote is not None:
@@ -137,6 +140,7 @@ class ScannerSlots:
                 self.zygote_lost()
 
     def _ask_for(self, slot: Slot) -> None:
+        _drop_pending(slot)
         if self.zygote is None:
             return
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -151,6 +155,13 @@ class ScannerSlots:
             slot.pending = ScannerLink(ours)
         else:
             ours.close()
+
+
+def _drop_pending(slot: Slot) -> None:
+    """Give up a link that was not handed out yet."""
+    if slot.pending is not None:
+        slot.pending.close()
+        slot.pending = None
 
 
 def _spawned(frame: Frame) -> tuple[int, int]:
