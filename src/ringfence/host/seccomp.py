@@ -7,6 +7,7 @@ Source: Documentation/userspace-api/seccomp_filter.rst, seccomp(2).
 """
 
 import ctypes
+import errno
 import os
 import struct
 from typing import Final
@@ -78,9 +79,11 @@ def install(names: frozenset[str], *, may_fork: bool, all_threads: bool) -> None
     buffer = ctypes.create_string_buffer(code, len(code))
     head = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(code) // 8, ctypes.addressof(buffer)), 16)
     number = numbers(frozenset({"seccomp"}), MACHINE)[0]
-    syscall(
+    refused_by = syscall(
         number,
         ctypes.c_ulong(SECCOMP_SET_MODE_FILTER),
         ctypes.c_ulong(SECCOMP_FILTER_FLAG_TSYNC if all_threads else 0),
         ctypes.c_void_p(ctypes.addressof(head)),
     )
+    if refused_by:  # with TSYNC a failure is the number of the thread that could not take the filter, not -1
+        raise OSError(errno.ESRCH, f"thread {refused_by} cannot take the system call filter", "seccomp")
