@@ -22,7 +22,7 @@ from ringfence.host.channel import Channel
 from ringfence.host.heartbeat import Beat
 from ringfence.host.heartbeat import create as create_beat
 from ringfence.host.kernel import prctl
-from ringfence.host.lineage import lineage
+from ringfence.host.lineage import lineage, with_executables
 from ringfence.host.sandbox import Profile
 from ringfence.model.errors import InternalError
 
@@ -253,15 +253,19 @@ def test_the_watchdog_kills_the_gate_by_its_pidfd_and_nobody_else(bystander: int
 
 def test_the_gate_reads_the_lineage_of_its_askers(bystander: int) -> None:
     """An alert names the program that asked, also when it is root's and outside the gate's sandbox."""
+    seen = lineage(bystander)
 
     def told() -> str:
         first = lineage(bystander)[0]
-        return json.dumps([first.name.decode(), first.command_line.decode(), first.executable.decode()])
+        return json.dumps([first.name.decode(), first.command_line.decode()])
 
-    found = in_child(entered(processes.GATE), {"lineage": told})
-    name, command_line, executable = json.loads(found["lineage"].removeprefix(f"{WORKED}: "))
-    assert (name, command_line) == ("sleep", "sleep 60")
-    assert executable == os.path.realpath("/bin/sleep")
+    def linked() -> str:
+        return with_executables(seen)[0].executable.decode()
+
+    main_thread = in_child(entered(processes.GATE), {"lineage": told})
+    answering = in_child(entered(processes.GATE_THREAD), {"link": linked})
+    assert json.loads(main_thread["lineage"].removeprefix(f"{WORKED}: ")) == ["sleep", "sleep 60"]
+    assert answering["link"] == f"{WORKED}: {os.path.realpath('/bin/sleep')}"
 
 
 def test_the_gate_starts_threads_and_a_thread_locks_itself() -> None:

@@ -13,6 +13,7 @@ from ringfence.model.limits import KNOWN_HASH_SLOTS
 
 DIGEST_BYTES: Final = 32
 TABLE_BYTES: Final = KNOWN_HASH_SLOTS * DIGEST_BYTES
+_EMPTY: Final = bytes(DIGEST_BYTES)
 
 
 def create() -> tuple[int, int]:
@@ -33,7 +34,7 @@ class KnownTable:
     def holds(self, digest: bytes) -> bool:
         """Whether the digest is known to be clean under the active release."""
         at = _slot(digest)
-        return self._slots[at : at + DIGEST_BYTES] == digest
+        return self._slots[at : at + DIGEST_BYTES] == digest != _EMPTY
 
     def add(self, digest: bytes) -> None:
         """Remember a clean digest; it may push another one out."""
