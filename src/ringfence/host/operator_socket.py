@@ -8,11 +8,13 @@ import hashlib
 import os
 import socket
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from ringfence.host.channel import Channel, ChannelClosed, Received
 from ringfence.model import limits
-from ringfence.model.errors import FrameRefused, PathRefused
+from ringfence.model.errors import FrameRefused, PathRefused, PrivilegeMissing
 from ringfence.wire.frames import WAY_OUT
 
 SEALS_WANTED: Final = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
@@ -28,7 +30,8 @@ def listen(path: str) -> socket.socket:
         pass
     before = os.umask(0o177)
     try:
-        server.bind(path)
+        with _address(path) as address:
+            server.bind(address)
     finally:
         os.umask(before)
     server.listen(limits.OPERATORS_MAX)
@@ -78,19 +81,37 @@ def digest_of_sealed(descriptor: int) -> str:
     return digest.hexdigest()
 
 
+@contextmanager
+def _address(path: str) -> Iterator[str]:
+    """A short name for the path: a socket's address ends at 107 bytes, the name of a state directory does not."""
+    directory = os.open(os.path.dirname(path) or ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{directory}/{os.path.basename(path)}"
+    finally:
+        os.close(directory)
+
+
+def connect(end: socket.socket, path: str) -> None:
+    """Connect to the socket at `path`.  Raises OSError."""
+    with _address(path) as address:
+        end.connect(address)
+
+
 def ask(path: str, frame_type: int, body: bytes = b"", descriptors: tuple[int, ...] = ()) -> Received | None:
     """Connect as an operator, send one request, wait for its answer (None: no answer within `OPERATOR_WAIT_MS`).
 
-    Raises PathRefused when no warden listens there.
+    Raises PathRefused when no warden listens there, PrivilegeMissing when it may not be reached.
     """
     end = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     end.settimeout(limits.OPERATOR_WAIT_MS / 1000)
     channel = Channel(end)
     try:
-        end.connect(path)
+        connect(end, path)
         channel.send(frame_type, body, descriptors)
         return channel.receive()
-    except (FileNotFoundError, ConnectionRefusedError, ChannelClosed) as error:
+    except PermissionError as error:
+        raise PrivilegeMissing(f"{path}: only root may talk to the sensor", "run it again with sudo") from error
+    except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError, ChannelClosed) as error:
         raise PathRefused(
             f"{path}: no sensor is running on this state directory",
             "start it with `ringfence up --state DIR --protect DIR`, or name the state directory of the one that runs",

@@ -64,7 +64,7 @@ def is_mount_point(path: str) -> bool:
     """Whether something is mounted exactly there (bind mounts on the same file system included)."""
     spelled = os.fsencode(path)
     with open("/proc/self/mountinfo", "rb") as file:
-        return any(_unescaped(line.split()[4]) == spelled for line in file)
+        return any(_unescaped(line.split(b" ")[4]) == spelled for line in file)
 
 
 def _unescaped(field: bytes) -> bytes:

@@ -38,7 +38,9 @@ class SensorState:
 
     @property
     def binds(self) -> Path:
-        """Directories that were bind-mounted onto themselves, one a line."""
+        """Directories that were bind-mounted onto themselves, with a zero byte between them: the only byte that no
+        path has.
+        """
         return self.directory / "host" / "binds"
 
     @property
@@ -64,19 +66,19 @@ class SensorState:
         """Bind-mount directories onto themselves; written down first.  Raises PathRefused or DiskFull."""
         if not paths:
             return
-        write_durably(self.binds, b"\n".join(os.fsencode(path) for path in paths))
+        write_durably(self.binds, b"\0".join(os.fsencode(path) for path in paths))
         for path in paths:
             places.bind(path)
 
     def unbind(self) -> None:
         """Remove the binds of this start, or of one that was cut off."""
         try:
-            lines = self.binds.read_bytes().split(b"\n")
+            paths = self.binds.read_bytes().split(b"\0")
         except FileNotFoundError:
             return
-        for line in lines:
-            if line.startswith(b"/") and len(line) <= BIND_LINE_BYTES_MAX:
-                places.unbind(os.fsdecode(line))
+        for path in reversed(paths):  # a bind may lie over an earlier one, which can only be reached after it
+            if path.startswith(b"/") and len(path) <= BIND_LINE_BYTES_MAX:
+                places.unbind(os.fsdecode(path))
         self.binds.unlink(missing_ok=True)
 
 
