@@ -28,6 +28,19 @@ from ringfence.wire.detections import STATUS_REPORT
 from ringfence.wire.frames import unpack_exact
 from ringfence.wire.sensor_reports import encode_status_report
 
+FROM_CHILDREN = {
+    catalogue.READY: frozenset(Kind),
+    catalogue.FAILED: frozenset(Kind),
+    catalogue.ARMED: frozenset({Kind.GATE}),
+    catalogue.COUNTS: frozenset({Kind.GATE}),
+    catalogue.BREAKER: frozenset({Kind.GATE}),
+}
+"""Who may say what to the warden: the catalogue's rows, by the process's kind."""
+
+BEAT_STALE_MS = {Kind.WATCHDOG: limits.HEARTBEAT_STALE_MS, Kind.GATE: limits.STANDBY_STALE_MS}
+"""Age of a beat at which the warden kills.  The watchdog is quicker with the gate that it watches; this is for
+standbys, for a gate that is just arming, and for one whose watchdog is gone."""
+
 
 class Warden:
     """The loop."""
@@ -131,7 +144,10 @@ class Warden:
     def _hear(self, child: Child) -> None:
         """Frames of one child.  Whoever breaks the protocol is killed."""
         try:
-            while (received := child.channel.receive(wait=False)) is not None:
+            for _ in range(limits.FRAMES_PER_TURN_MAX):
+                received = child.channel.receive(wait=False)
+                if received is None:
+                    return
                 self._heard(child, received)
         except ChannelClosed:
             self._selector.unregister(child.channel)
@@ -141,9 +157,17 @@ class Warden:
             self._children.kill(child)
 
     def _heard(self, child: Child, received: Received) -> None:
+        frame_type, brings_rules = received.frame.type, child.kind is Kind.ZYGOTE and child.rules_descriptor < 0
+        wanted = 1 if frame_type == catalogue.READY and brings_rules else 0
+        if child.kind not in FROM_CHILDREN.get(frame_type, ()) or len(received.descriptors) != wanted:
+            _close(received.descriptors)
+            raise FrameRefused(
+                f"the {child.kind} sent a frame of type {frame_type} with {len(received.descriptors)} descriptors",
+                "it is replaced",
+            )
         match received.frame.type:
             case catalogue.READY:
-                if child.kind is Kind.ZYGOTE and received.descriptors:
+                if received.descriptors:
                     child.rules_descriptor = received.descriptors[0]
                     self._children.give_rules(child)
                     self._children.active_release = self._children.active_release or self._children.release_of(child)
@@ -161,8 +185,6 @@ class Warden:
                     self._step(machine.ReleaseConvicted())
             case catalogue.FAILED:
                 child.failure = received.frame.body.decode("utf-8", "replace")
-            case other:
-                raise FrameRefused(f"the {child.kind} sent a frame of type {other}", "it is replaced")
 
     def _reap(self) -> None:
         """Turn deaths into events; a failure before the host was ever protected ends everything with its words."""
@@ -195,7 +217,8 @@ class Warden:
         except ChannelClosed:
             self._selector.unregister(self._parent)
             self._step(machine.StopWanted())
-            self._parent = Channel.pair()[0]
+            self._parent.close()
+            self._parent, self._nobody = Channel.pair()  # says nothing, and never ends
 
     def _hear_operators(self) -> None:
         while (operator := operator_socket.accept(self._server)) is not None:
@@ -204,10 +227,12 @@ class Warden:
                 received = operator.receive()
                 if received is not None:
                     self._obey(operator, received)
-            except (ChannelClosed, FrameRefused):
+            except (ChannelClosed, FrameRefused, ValueError):
                 operator.close()
 
     def _obey(self, operator: Channel, received: Received) -> None:
+        if received.frame.type != catalogue.LOAD or len(received.descriptors) != 1:
+            _close(received.descriptors)
         match received.frame.type:
             case catalogue.STATUS:
                 self._asking.append(operator)
@@ -261,16 +286,16 @@ class Warden:
         self._asking.clear()
 
     def _supervise(self) -> None:
-        """The watchdog's beat, the scanners' memory, and operators whose gate does not count."""
-        for watchdog in self._children.of(Kind.WATCHDOG):
-            process = self._state.find(watchdog.serial)
-            ready = process is not None and process.stage is machine.Stage.READY
-            if ready and watchdog.beat is not None and watchdog.beat.age_ms() > limits.HEARTBEAT_STALE_MS:
-                self._step(machine.BeatStale(watchdog.serial))
+        """The beats of watchdog and gates, the scanners' memory, and operators whose gate does not count."""
+        for child in [one for kind in BEAT_STALE_MS for one in self._children.of(kind)]:
+            process = self._state.find(child.serial)
+            beating = process is not None and process.stage is not machine.Stage.STARTING
+            if beating and child.beat is not None and child.beat.age_ms() > BEAT_STALE_MS[child.kind]:
+                self._step(machine.BeatStale(child.serial))
         for zygote in self._children.of(Kind.ZYGOTE):
             for pid in warden_status.scanner_pids(zygote):
                 if warden_status.resident_bytes(pid) > limits.SCANNER_RESIDENT_BYTES_MAX:
-                    os.kill(pid, signal.SIGKILL)
+                    _kill_scanner(pid)
         if self._asking and now_ms() - self._asked_ms > limits.QUESTION_DEADLINE_MS:
             self._answer_status()
 
@@ -286,6 +311,18 @@ class Warden:
         body = encode_status_report(warden_status.report(self._state, self._children))
         for courier in self._children.of(Kind.COURIER):
             self._children.tell(courier, STATUS_REPORT, body)
+
+
+def _close(descriptors: tuple[int, ...]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+def _kill_scanner(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass  # it has died by itself, and the zygote has reaped it
 
 
 def now_ms() -> int:

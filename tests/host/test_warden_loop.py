@@ -1,0 +1,239 @@
+"""The warden's loop against children and operators that break the protocol: it goes on, they do not."""
+
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ringfence.decide import warden as machine
+from ringfence.decide.warden import Kind, Process, Stage
+from ringfence.host import heartbeat, operator_socket, warden_status
+from ringfence.host.channel import Channel
+from ringfence.host.child import Arguments
+from ringfence.host.children import Child
+from ringfence.host.heartbeat import Beat
+from ringfence.model import limits
+from ringfence.model.verdict import Mode
+from ringfence.programs.warden import Warden
+from ringfence.wire import catalogue
+
+READY = catalogue.READY_BODY.pack(0, bytes(32), 0)
+
+
+class Stage1:
+    """A warden that has started nothing, and the parent's end."""
+
+    def __init__(self, directory: Path) -> None:
+        self.content = operator_socket.sealed(b"release")
+        ours, self.parent = Channel.pair()
+        words = {
+            "content-fd": self.content,
+            "mode": int(Mode.ENFORCE),
+            "strict": 0,
+            "spool": directory / "spool",
+            "identity": directory / "identity.json",
+            "socket": directory / "warden.sock",
+            "store": directory / "active.release",
+            "place": "mount:/srv",
+        }
+        pairs = [word for name, value in words.items() for word in (f"--{name}", str(value))]
+        self.socket = str(directory / "warden.sock")
+        self.warden = Warden(Arguments(pairs), ours)
+        self.steps: list[machine.Event] = []
+        setattr(self.warden, "_step", self.steps.append)  # noqa: B010 - what the machine would do is tested elsewhere
+        self.children: list[tuple[Child, Channel]] = []
+
+    def child(self, kind: Kind, stage: Stage = Stage.READY) -> tuple[Child, Channel]:
+        """A child of that kind, which is really only a sleeping process."""
+        serial = 10 + len(self.children)
+        ours, theirs = Channel.pair()
+        process = subprocess.Popen(["sleep", "60"])
+        beat = heartbeat.create()
+        child = Child(serial, kind, process, ours, os.pidfd_open(process.pid), beat, Beat(beat))
+        self.warden._children.by_serial[serial] = child
+        self.warden._selector.register(ours, 1, child)
+        state = self.warden._state
+        known = Process(serial, kind, stage, 0, 0)
+        self.warden._state = machine.WardenState(mode=state.mode, processes=(*state.processes, known))
+        self.children.append((child, theirs))
+        return child, theirs
+
+    def close(self) -> None:
+        for child, theirs in self.children:
+            child.process.kill()
+            if child.serial in self.warden._children.by_serial:
+                self.warden._children.forget(child)
+            theirs.close()
+        self.warden._server.close()
+        self.warden._selector.close()
+        for end in self.warden._children.findings:
+            end.close()
+        for channel in (self.parent, self.warden._parent):
+            channel.close()
+        os.close(self.content)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage1]:
+    stage = Stage1(tmp_path)
+    yield stage
+    stage.close()
+
+
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def killed(child: Child) -> bool:
+    """Whether it was killed; a sleeping process does not end otherwise."""
+    try:
+        return child.process.wait(0.2) < 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_ready_is_heard_from_everybody(stage: Stage1, kind: Kind) -> None:
+    child, theirs = stage.child(kind)
+    rules = os.memfd_create("rules") if kind is Kind.ZYGOTE else -1
+    child.process.args = ["--release-index", "1"]
+    theirs.send(catalogue.READY, READY, (rules,) if rules >= 0 else ())
+    stage.warden._hear(child)
+    assert stage.steps == [machine.BecameReady(child.serial)]
+    assert child.process.poll() is None
+    if rules >= 0:
+        os.close(rules)
+
+
+@pytest.mark.parametrize("kind", [Kind.COURIER, Kind.ZYGOTE, Kind.WATCHDOG])
+@pytest.mark.parametrize(
+    ("frame_type", "body"),
+    [
+        (catalogue.ARMED, b""),
+        (catalogue.COUNTS, bytes(catalogue.COUNTS_BODY.size)),
+        (catalogue.BREAKER, catalogue.BREAKER_BODY.pack(2, 0)),
+        (catalogue.STOP, b""),
+        (catalogue.MODE, catalogue.MODE_BODY.pack(Mode.OBSERVE)),
+        (9_999, b""),
+    ],
+)
+def test_who_says_what_is_not_his_to_say_is_killed(stage: Stage1, kind: Kind, frame_type: int, body: bytes) -> None:
+    """A courier, which reads the network, must not convict a release or pass for a gate."""
+    child, theirs = stage.child(kind)
+    theirs.send(frame_type, body)
+    stage.warden._hear(child)
+    assert stage.steps == []
+    assert killed(child)
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_descriptors_that_nobody_asked_for_are_closed(stage: Stage1, kind: Kind) -> None:
+    """Who could leave descriptors behind could end the warden, and with it the protection."""
+    for frame_type, body in ((catalogue.READY, READY), (catalogue.FAILED, b"internal\nx\ny"), (9_999, b"")):
+        child, theirs = stage.child(kind)
+        before = open_descriptors()
+        theirs.send(frame_type, body, (0, 1, 2))
+        stage.warden._hear(child)
+        assert open_descriptors() == before
+        assert killed(child)
+
+
+def test_a_zygote_brings_its_rules_once(stage: Stage1) -> None:
+    child, theirs = stage.child(Kind.ZYGOTE)
+    child.process.args = ["--release-index", "1"]
+    rules = os.memfd_create("rules")
+    for _ in range(2):
+        theirs.send(catalogue.READY, READY, (rules,))
+    os.close(rules)
+    stage.warden._hear(child)
+    assert stage.steps == [machine.BecameReady(child.serial)]
+    assert killed(child)
+
+
+@pytest.mark.parametrize("message", [b"x", b"\xff" * 20])
+def test_who_babbles_is_killed(stage: Stage1, message: bytes) -> None:
+    child, theirs = stage.child(Kind.COURIER)
+    theirs.socket.send(message)
+    stage.warden._hear(child)
+    assert killed(child)
+
+
+def test_who_never_stops_talking_keeps_nobody_waiting(stage: Stage1, monkeypatch: pytest.MonkeyPatch) -> None:
+    child, theirs = stage.child(Kind.COURIER)
+    sound = Channel.receive
+
+    def receive(channel: Channel, *, wait: bool = True) -> object:
+        theirs.try_send(catalogue.READY, READY)
+        return sound(channel, wait=wait)
+
+    monkeypatch.setattr(Channel, "receive", receive)
+    stage.warden._hear(child)
+    assert len(stage.steps) <= limits.FRAMES_PER_TURN_MAX
+
+
+@pytest.mark.parametrize(
+    ("frame_type", "body"),
+    [
+        (catalogue.MODE, catalogue.MODE_BODY.pack(0)),
+        (catalogue.MODE, catalogue.MODE_BODY.pack(9)),
+        (catalogue.MODE, b""),
+        (catalogue.LOAD, b""),
+        (catalogue.READY, READY),
+        (9_999, b""),
+    ],
+)
+def test_an_operator_who_says_nonsense_is_sent_away(stage: Stage1, frame_type: int, body: bytes) -> None:
+    end = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    operator = Channel(end)
+    operator_socket.connect(end, stage.socket)
+    before = open_descriptors()
+    operator.send(frame_type, body, (0, 1, 2))
+    stage.warden._hear_operators()
+    end.settimeout(5)
+    assert end.recv(10) == b""
+    assert open_descriptors() == before
+    operator.close()
+    assert stage.steps == []
+
+
+def test_a_parent_that_is_gone_is_the_end_told_once(stage: Stage1) -> None:
+    stage.warden._selector.register(stage.warden._parent, 1, None)
+    stage.parent.close()
+    for _ in range(3):
+        stage.warden._hear_parent()
+    assert stage.steps == [machine.StopWanted()]
+    stage.warden._nobody.close()
+
+
+@pytest.mark.parametrize("kind", [Kind.WATCHDOG, Kind.GATE])
+@pytest.mark.parametrize("process_stage", [Stage.READY, Stage.ARMING, Stage.ARMED])
+def test_a_stale_beat_is_noticed(
+    stage: Stage1, kind: Kind, process_stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also that of a standby, and of a gate that hangs while it arms: nobody else watches those."""
+    child, _ = stage.child(kind, process_stage)
+    stage.warden._supervise()
+    assert stage.steps == []
+    monkeypatch.setattr(Beat, "age_ms", lambda _: limits.STANDBY_STALE_MS + 1)
+    stage.warden._supervise()
+    assert stage.steps == [machine.BeatStale(child.serial)]
+
+
+def test_who_has_not_started_beats_not(stage: Stage1, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.child(Kind.GATE, Stage.STARTING)
+    monkeypatch.setattr(Beat, "age_ms", lambda _: 10**9)
+    stage.warden._supervise()
+    assert stage.steps == []
+
+
+def test_a_fat_scanner_that_is_gone_already_ends_nobody(stage: Stage1, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.child(Kind.ZYGOTE)
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    monkeypatch.setattr(warden_status, "scanner_pids", lambda _: [gone.pid])
+    monkeypatch.setattr(warden_status, "resident_bytes", lambda _: limits.SCANNER_RESIDENT_BYTES_MAX + 1)
+    stage.warden._supervise()
+    assert stage.steps == []
