@@ -9,9 +9,10 @@ import yara_x
 from tests.content.debian_files import matches, package_files, sample_of
 from tests.support.machine import kernel_requires
 
-from ringfence.author.build import build_bytes, check_self_tests
+from ringfence.author.build import build_bytes
 from ringfence.author.content_dir import read_directory
 from ringfence.detect.file_type import MAGICS
+from ringfence.detect.self_tests import check_self_tests
 from ringfence.detect.yara import compile_release
 from ringfence.model.records import RuleAction
 from ringfence.programs.starter_content import starter_release

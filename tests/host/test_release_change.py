@@ -41,7 +41,12 @@ def test_a_new_release_judges_known_files_anew(live: LiveSensor) -> None:
 
 @pytest.mark.parametrize(
     "release",
-    [b"", b"not a release", release_of(RULE, "live_test")[:-7], release_of("rule broken { condition: nonsense }", "broken")],
+    [
+        b"",
+        b"not a release",
+        release_of(RULE, "live_test")[:-7],
+        release_of("rule broken { condition: nonsense }", "broken"),
+    ],
     ids=["empty", "foreign", "cut off", "does not compile"],
 )
 def test_a_release_that_is_refused_leaves_the_old_one(live: LiveSensor, release: bytes) -> None:

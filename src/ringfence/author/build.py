@@ -23,9 +23,9 @@ from ringfence.author.content_dir import (
 from ringfence.author.packing import PackedSource, clusters_of, pack_up
 from ringfence.author.yara_source import SourceRule
 from ringfence.detect.self_tests import check_self_tests
-from ringfence.detect.yara import CompiledContent, compile_release
+from ringfence.detect.yara import compile_release
 from ringfence.model.errors import ContentRefused
-from ringfence.model.limits import ENGINE_TIMEOUT_S, RULE_PATTERNS_MAX
+from ringfence.model.limits import RULE_PATTERNS_MAX
 from ringfence.model.release import (
     YARA_MODULES,
     YARA_VARIABLES,

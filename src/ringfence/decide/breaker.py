@@ -16,9 +16,8 @@ files nor an attacker who writes one file for ever can fill the room that the ne
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntEnum, unique
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from ringfence.decide.verdict_cache import FileKey
 from ringfence.model import limits
@@ -33,8 +32,7 @@ class Tripped(IntEnum):
     RELEASE = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """One file judged by the active release."""
 
     key: FileKey
@@ -90,6 +88,10 @@ class Breaker:
     def spares(self, rule: int) -> bool:
         """Whether what this rule condemns goes on."""
         return self.release_tripped or rule in self._rules_tripped
+
+    def judged_clean(self, key: FileKey, now_ms: int) -> None:
+        """A file older than the release was judged clean: the common case, and all that it needs."""
+        self._old.note(key, now_ms)
 
     def judge(self, judgement: Judgement, now_ms: int) -> Tripped:
         """Record a judgement; says whether it trips something now."""

@@ -13,11 +13,13 @@ many waiting goes on; everything else is scanned.  "Goes on" without a verdict a
 the responder refuses instead (`Plan.refused`) where policy wants the path to fail closed.
 
 The state is mutable on purpose: it is the bounded memory of one process, and a copy per question would cost more than
-the question.
+the question.  For the same reason the values that are made for every question are named tuples: they are as frozen as a
+dataclass and cost a third.
 """
 
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, unique
+from typing import NamedTuple
 
 from ringfence.decide.breaker import Breaker, Judgement, Tripped
 from ringfence.decide.strikes import Strikes
@@ -72,11 +74,12 @@ class Plan:
 SCAN_IT = Plan(None)
 GO_ON = Plan(Answer.ALLOW)
 GO_ON_QUIET = Plan(Answer.ALLOW, MarkWish.QUIET)
+GO_ON_PARTIAL = Plan(Answer.ALLOW, MarkWish.QUIET, rescan=True)
+"""Only windows of it were scanned: the whole follows when nobody waits."""
 GO_ON_HOT = Plan(Answer.ALLOW, MarkWish.HOT)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """One question, as the responder sees the file."""
 
     key: FileKey
@@ -86,8 +89,7 @@ class Question:
     own: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ScanVerdict:
+class ScanVerdict(NamedTuple):
     """What a scanner said."""
 
     outcome: Outcome
@@ -144,14 +146,17 @@ def on_question(state: GateState, question: Question, *, budget_ms: int, pending
 
 def on_verdict(state: GateState, question: Question, verdict: ScanVerdict, *, vital: bool, now_ms: int) -> Plan:
     """Decide after a scanner spoke.  `vital` is the gate's own knowledge of the file."""
+    if verdict.outcome is Outcome.CLEAN:  # nearly always: kept short, because every first read in the machine pays it
+        if question.look[1] < state.activated_ns:
+            state.breaker.judged_clean(question.key, now_ms)
+        _remember_clean(state, question, verdict, now_ms)
+        return GO_ON_PARTIAL if verdict.partial else GO_ON_QUIET
     if verdict.outcome is Outcome.UNKNOWN:
         state.churn.pop(question.key, None)
         return _without_verdict(verdict.reason, rescan=verdict.reason is not UnknownReason.ARCHIVE_BOUND)
     spared = vital or verdict.vouched
     tripped = _judge(state, question, verdict.outcome, verdict.rule, spared=spared, now_ms=now_ms)
-    outcome = _remember(state, question, verdict, spared=spared, now_ms=now_ms)
-    if outcome is Outcome.CLEAN:
-        return Plan(Answer.ALLOW, MarkWish.QUIET, rescan=True) if verdict.partial else GO_ON_QUIET
+    outcome = _remember_condemned(state, question, verdict, spared=spared)
     return _condemned(state, outcome, verdict.rule, spared=spared, tripped=tripped)
 
 
@@ -179,37 +184,41 @@ def on_ahead_verdict(state: GateState, question: Question, verdict: ScanVerdict,
     if verdict.outcome is Outcome.UNKNOWN:
         state.churn.pop(question.key, None)
         return Plan(Answer.ALLOW, skipped=verdict.reason)
-    spared = vital or verdict.vouched
-    outcome = _remember(state, question, verdict, spared=spared, now_ms=now_ms)
-    if outcome is Outcome.CLEAN:
+    if verdict.outcome is Outcome.CLEAN:
+        _remember_clean(state, question, verdict, now_ms)
         return GO_ON_QUIET
+    spared = vital or verdict.vouched
+    outcome = _remember_condemned(state, question, verdict, spared=spared)
     plan = _condemned(state, outcome, verdict.rule, spared=spared, tripped=Tripped.NO)
     if plan.response is AlertResponse.BLOCKED:
         return Plan(Answer.ALLOW, response=AlertResponse.FOUND_AT_REST)
     return plan
 
 
-def _remember(state: GateState, question: Question, verdict: ScanVerdict, *, spared: bool, now_ms: int) -> Outcome:
-    """Store the verdict.  A spared file counts as suspicious: it goes on, and later questions are answered at once."""
-    outcome = Outcome.SUSPICIOUS if spared and verdict.outcome is Outcome.MALICIOUS else verdict.outcome
-    if outcome is not Outcome.CLEAN:
-        state.churn.pop(question.key, None)  # what is condemned ends the row: the next version is scanned
-    elif state.cache.recall(question.key, question.look) is None:
+def _remember_clean(state: GateState, question: Question, verdict: ScanVerdict, now_ms: int) -> None:
+    """Store a clean verdict; one more version of a file that was known in another counts for the hot-file rule."""
+    before = state.cache.remember(
+        question.key, Remembered(question.look, Outcome.CLEAN, verdict.rule, verdict.deep)
+    )
+    if before is not None and before.look != question.look:
         _note_churn(state, question.key, now_ms)
+
+
+def _remember_condemned(state: GateState, question: Question, verdict: ScanVerdict, *, spared: bool) -> Outcome:
+    """Store the verdict.  A spared file counts as suspicious: it goes on, and later questions are answered at once."""
+    state.churn.pop(question.key, None)  # what is condemned ends the row: the next version is scanned
+    outcome = Outcome.SUSPICIOUS if spared else verdict.outcome
     state.cache.remember(question.key, Remembered(question.look, outcome, verdict.rule, verdict.deep))
     return outcome
 
 
 def _judge(state: GateState, question: Question, outcome: Outcome, rule: int, *, spared: bool, now_ms: int) -> Tripped:
     """Tell the breaker what is about to be refused, or was judged clean, while somebody waits."""
-    judgement = Judgement(
-        key=question.key,
-        rule=rule,
-        condemned=outcome is Outcome.MALICIOUS,
-        vital=spared,
-        older_than_release=question.look[1] < state.activated_ns,
-    )
-    return state.breaker.judge(judgement, now_ms)
+    condemned = outcome is Outcome.MALICIOUS
+    older = question.look[1] < state.activated_ns
+    if not condemned and not older:
+        return Tripped.NO
+    return state.breaker.judge(Judgement(question.key, rule, condemned, spared, older), now_ms)
 
 
 def _from_memory(state: GateState, question: Question, known: Remembered, now_ms: int) -> Plan:
@@ -243,7 +252,7 @@ def _is_churning(state: GateState, key: FileKey, now_ms: int) -> bool:
 
 def _note_churn(state: GateState, key: FileKey, now_ms: int) -> None:
     """One more version was scanned clean."""
-    versions, scanned_ms = state.churn.pop(key, (0, 0))
+    versions, scanned_ms = state.churn.pop(key, (1, now_ms))  # the version before was the first
     if len(state.churn) >= limits.CHURN_FILES_MAX:
         state.churn.pop(next(iter(state.churn)))
     state.churn[key] = (versions + 1 if now_ms - scanned_ms < limits.HOT_RESCAN_MS else 1, now_ms)

@@ -5,7 +5,7 @@ were scanned; the table is bounded by two generations (the young one grows to ha
 and what is asked again moves back), so that forgetting costs nothing and an attacker can only make us scan again.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ringfence.model.verdict import Outcome
 
@@ -16,8 +16,7 @@ FileLook = tuple[int, int, int]
 """(mtime_ns, ctime_ns, size_bytes): the version of a file as far as stat can tell."""
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
+class Remembered(NamedTuple):
     """One stored verdict."""
 
     look: FileLook
@@ -49,11 +48,16 @@ class VerdictCache:
             self._put(key, known)
         return known if known.look == look else None
 
-    def remember(self, key: FileKey, known: Remembered) -> None:
-        """Store a verdict.  An unknown outcome is refused with ValueError: it would read as an answer later."""
+    def remember(self, key: FileKey, known: Remembered) -> Remembered | None:
+        """Store a verdict; returns the one that it replaces.
+
+        An unknown outcome is refused with ValueError: it would read as an answer later.
+        """
         if known.outcome is Outcome.UNKNOWN:
             raise ValueError("an unknown outcome is never remembered")
+        before = self._young.get(key) or self._old.get(key)
         self._put(key, known)
+        return before
 
     def forget(self, key: FileKey) -> None:
         """Drop what is known about a file."""

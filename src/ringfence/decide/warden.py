@@ -124,16 +124,8 @@ class StopWanted:
 
 
 Event = (
-    Begin
-    | BecameReady
-    | BecameArmed
-    | Died
-    | BeatStale
-    | NewRelease
-    | ModeWanted
-    | ReleaseConvicted
-    | Tick
-    | StopWanted
+    Begin | BecameReady | BecameArmed | Died | BeatStale | NewRelease
+    | ModeWanted | ReleaseConvicted | Tick | StopWanted
 )
 
 # --- commands ---------------------------------------------------------------------------------------------------

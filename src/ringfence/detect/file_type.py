@@ -79,13 +79,16 @@ _BY_LENGTH: Final[tuple[tuple[int, dict[bytes, FileClass]], ...]] = tuple(
     for length in sorted({len(magic) for magic, _ in MAGICS})
 )
 
+_FIRST_BYTES: Final = frozenset(magic[:1] for magic, _ in MAGICS)
+
 
 def classify(head: bytes) -> FileClass:
     """The class of a file that begins with `head` (the whole file, or its first `CLASSIFY_HEAD_BYTES`)."""
-    for length, table in _BY_LENGTH:
-        found = table.get(head[:length])
-        if found is not None:
-            return found
+    if head[:1] in _FIRST_BYTES:  # most files are text, and text must not pay for every length of magic
+        for length, table in _BY_LENGTH:
+            found = table.get(head[:length])
+            if found is not None:
+                return found
     if head[TAR_MAGIC_OFFSET : TAR_MAGIC_OFFSET + len(TAR_MAGIC)] == TAR_MAGIC:
         return FileClass.TAR
     return FileClass.OTHER

@@ -11,7 +11,7 @@ once.  A larger one that is clean gets no digest, because it could have been ano
 
 import hashlib
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ringfence.decide.inspection import Engine, inspect_whole, inspect_windows
 from ringfence.detect.byte_source import ByteSource, HeldBytes
@@ -22,8 +22,7 @@ from ringfence.model import limits
 from ringfence.model.verdict import Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class FileScan:
+class FileScan(NamedTuple):
     """What is known about one file after its scan."""
 
     findings: ScanFindings

@@ -57,11 +57,11 @@ class GateRoom:
         """What the file behind an event looks like now.  Raises OSError."""
         seen = os.fstat(descriptor)
         return Question(
-            key=(seen.st_dev, seen.st_ino),
-            look=(seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size),
-            executes=executes,
-            regular=stat.S_ISREG(seen.st_mode),
-            own=pid in self.own_pids,
+            (seen.st_dev, seen.st_ino),
+            (seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size),
+            executes,
+            stat.S_ISREG(seen.st_mode),
+            pid in self.own_pids,
         )
 
     def unchanged(self, descriptor: int, question: Question) -> bool:

@@ -29,7 +29,8 @@ class KnownTable:
 
     def __init__(self, descriptor: int, *, writable: bool) -> None:
         protection = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
-        self._slots = mmap.mmap(descriptor, TABLE_BYTES, mmap.MAP_SHARED, protection)
+        # populated at once: a page fault in the middle of a question costs more than the whole look-up
+        self._slots = mmap.mmap(descriptor, TABLE_BYTES, mmap.MAP_SHARED | mmap.MAP_POPULATE, protection)
 
     def holds(self, digest: bytes) -> bool:
         """Whether the digest is known to be clean under the active release."""

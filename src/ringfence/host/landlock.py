@@ -50,9 +50,6 @@ class Access:
     signals: bool = False
     """Whether processes outside the sandbox may be signalled, as far as the uid allows."""
 
-    files_of_events: bool = False
-    """Reading files is left open, because the kernel opens the file of a fanotify event in the name of the thread that
-    reads the event; the seccomp filter of such a thread must forbid every way to open a file by name."""
 
 
 def abi() -> int:
@@ -70,8 +67,6 @@ def restrict(access: Access) -> int:
             "boot with `lsm=landlock,…` in the kernel's command line, or use Linux 5.13 or later",
         )
     files = FILE_RIGHTS.get(version, FILE_RIGHTS_NEWEST)
-    if access.files_of_events:
-        files &= ~READ_FILE
     net = NET_RIGHTS & ~(CONNECT_TCP if access.connect else 0)
     size = 24 if version >= ABI_SCOPE else 16 if version >= ABI_NET else 8
     scope = SCOPE_RIGHTS & ~(SCOPE_SIGNAL if access.signals else 0)

@@ -5,6 +5,7 @@ them.
 """
 
 import os
+from dataclasses import replace
 
 from ringfence.model.limits import (
     PROC_STAT_BYTES_MAX,
@@ -28,16 +29,28 @@ def lineage(pid: int) -> tuple[SeenProcess, ...]:
     return tuple(found)
 
 
+def with_executables(processes: tuple[SeenProcess, ...]) -> tuple[SeenProcess, ...]:
+    """The same processes with their executables' paths, as far as this thread may see them.
+
+    Two steps, because no thread of the gate may do both: one may open files of /proc and is kept from the links by
+    Landlock, the others may read links and open nothing.
+    """
+    return tuple(replace(one, executable=_executable(one.pid)) for one in processes)
+
+
+def _executable(pid: int) -> bytes:
+    try:
+        return cut(os.readlink(f"/proc/{pid}/exe".encode()), SIGHTING_PATH_BYTES_MAX)
+    except OSError:
+        return b""
+
+
 def _read(pid: int) -> tuple[SeenProcess, int] | None:
     stat = _contents(f"/proc/{pid}/stat", PROC_STAT_BYTES_MAX)
     name_begin, name_end = stat.find(b"("), stat.rfind(b")")
     if name_begin < 0 or name_end < name_begin:
         return None
     fields = stat[name_end + 2 :].split()
-    try:
-        executable = os.readlink(f"/proc/{pid}/exe".encode())
-    except OSError:
-        executable = b""
     try:
         uid = os.stat(f"/proc/{pid}").st_uid
         parent, start_ticks = int(fields[1]), int(fields[19])
@@ -49,7 +62,7 @@ def _read(pid: int) -> tuple[SeenProcess, int] | None:
         start_ticks=start_ticks,
         uid=uid,
         name=cut(stat[name_begin + 1 : name_end], PROCESS_NAME_BYTES_MAX),
-        executable=cut(executable, SIGHTING_PATH_BYTES_MAX),
+        executable=b"",
         command_line=command_line,
     )
     return seen, parent

@@ -9,6 +9,7 @@ import errno
 import fcntl
 from dataclasses import dataclass
 from enum import StrEnum, unique
+from typing import Final
 
 from ringfence.host import fanotify
 from ringfence.host.fanotify import raw_mark
@@ -43,7 +44,8 @@ def place_of(text: str) -> Place:
     return Place(path, PlaceKind(kind))
 
 
-_SCOPE = {PlaceKind.MOUNT: fanotify.MARK_MOUNT, PlaceKind.FILE_SYSTEM: fanotify.MARK_FILE_SYSTEM}
+_SILENCE: Final = fanotify.MARK_ADD | fanotify.IGNORE | fanotify.EVICTABLE
+_SCOPE: Final = {PlaceKind.MOUNT: fanotify.MARK_MOUNT, PlaceKind.FILE_SYSTEM: fanotify.MARK_FILE_SYSTEM}
 
 
 class Marks:
@@ -96,8 +98,7 @@ class Marks:
 
     def silence(self, descriptor: int) -> None:
         """Silence a file until it changes.  Evictable: it does not pin the inode."""
-        flags = fanotify.MARK_ADD | fanotify.IGNORE | fanotify.EVICTABLE
-        raw_mark(self.questions, flags, self.permission_mask, descriptor, None)
+        raw_mark(self.questions, _SILENCE, self.permission_mask, descriptor, None)
 
     def silence_hot(self, descriptor: int) -> None:
         """Silence reads of a file although it changes; exec still asks."""

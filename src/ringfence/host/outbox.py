@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from ringfence.host.channel import Channel, ChannelClosed
 from ringfence.host.gate_room import Case, now_ms
-from ringfence.host.lineage import lineage
+from ringfence.host.lineage import lineage, with_executables
 from ringfence.model import limits
 from ringfence.model.errors import FrameRefused
 from ringfence.model.records import AlertResponse, AlertSource
@@ -123,7 +123,7 @@ class Outbox:
         self._asked.append(asked)
         os.eventfd_write(self.wake, 1)
         asked.done.wait(limits.LINEAGE_WAIT_MS / 1000)
-        return asked.processes
+        return with_executables(asked.processes)
 
     def serve_lineages(self) -> None:
         """Read the lineages that were asked for.  Main thread only."""

@@ -52,10 +52,12 @@ GATE_THREAD: Final = Profile(
     # thread reads /proc/PID/exe for the lineage of an alert; ptrace(2) and process_vm_*(2) stay forbidden by the filter
     capabilities=frozenset({CAP_DAC_READ_SEARCH, CAP_LEASE, CAP_SYS_PTRACE}),
     syscalls=_ANSWERING,
-    access=Access(files_of_events=True),
+    access=None,
     descriptors_max=limits.GATE_DESCRIPTORS_MAX,
 )
-"""The threads that read events: the kernel opens files in their name, they themselves cannot open any."""
+"""The threads that read events.  No Landlock: the kernel opens the file of an event in the name of the thread that
+reads it, and Landlock would refuse that, as it would refuse the link to the asker's executable.  Their filter has no
+call that opens, makes, changes or runs a file, makes a socket or signals, which is what Landlock would guard."""
 
 GATE: Final = Profile(
     name=Role.GATE,

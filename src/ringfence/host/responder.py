@@ -3,9 +3,10 @@
 Pinned to its processor, with its scanner pinned there too, so that question and answer need no interrupt between
 processors.  It reads exactly one event at a time: what it has read, no other thread can answer.
 
-The age of a question: an event cannot be older than the last moment at which the kernel's queue was empty.  Each thread
-looks (FIONREAD) before it reads and shares that moment, so that what waited behind a hung scanner has its deadline
-shortened by the wait.
+The age of a question: an event cannot be older than the last moment at which the kernel's queue was empty.  The threads
+share that moment, so that what waited behind a hung scanner has its deadline shortened by the wait.  A read that had to
+wait shows that the queue was empty; once one did not have to, there is a backlog, and each thread looks (FIONREAD)
+before it reads until the queue is seen empty again.
 """
 
 import fcntl
@@ -17,15 +18,18 @@ from ringfence.decide.gate import SCAN_IT, Plan, Question, on_no_verdict, on_que
 from ringfence.host import fanotify
 from ringfence.host.fanotify import EVENT, EXEC_PERMISSION, FIONREAD, OPEN_PERMISSION, RESPONSE
 from ringfence.host.gate_room import Case, GateRoom
-from ringfence.host.scanner_link import Answered, ScannerFault
+from ringfence.host.scanner_link import ScannerFault
 from ringfence.host.scanner_slots import Slot
-from ringfence.model.limits import QUESTION_DEADLINE_MS
+from ringfence.model.limits import QUESTION_DEADLINE_MS, SPARE_LOOK_MS
 from ringfence.model.records import AlertSource
 from ringfence.model.verdict import Outcome, UnknownReason
 from ringfence.wire.catalogue import FLAG_DEEP, FLAG_DIGEST, FLAG_KNOWN
 
 _NANOSECONDS: Final = 1_000_000
 _EMPTY_COUNT: Final = bytes(4)
+_WORTH_KNOWING: Final = FLAG_DIGEST | FLAG_DEEP | FLAG_KNOWN
+_READ_AT_ONCE_NS: Final = 10_000
+"""A read of an event that was there already takes a few microseconds; one that had to wait takes a wake-up more."""
 
 
 def source_of(mask: int) -> str:
@@ -33,6 +37,12 @@ def source_of(mask: int) -> str:
     if mask & EXEC_PERMISSION:
         return AlertSource.EXEC
     return AlertSource.OPEN if mask & OPEN_PERMISSION else AlertSource.ACCESS
+
+
+def _rounded(budget_ms: int) -> int:
+    """The wait for a scanner, in steps of an eighth of the deadline: setting it anew costs two system calls."""
+    step = QUESTION_DEADLINE_MS // 8
+    return max(step // 2, -(-budget_ms // step) * step)
 
 
 class Responder:
@@ -47,16 +57,32 @@ class Responder:
         """Monotonic time at which the question in hand was read; 0 when none is."""
 
     def run(self) -> None:
-        """Answer for ever."""
-        if self._slot.processor >= 0:
-            os.sched_setaffinity(0, {self._slot.processor})
+        """Answer for ever, on the slot's own processor."""
+        os.sched_setaffinity(0, {self._slot.processor})
         while True:
             self.answer_next()
+
+    def run_spare(self, pinned: "list[Responder]") -> None:
+        """Answer only while every pinned thread has been at one question for a while.
+
+        A spare that waited in the read as well would be woken, and sent back to sleep, by every single question.
+        """
+        while True:
+            time.sleep(SPARE_LOOK_MS / 1000)
+            while self._is_needed(pinned):
+                self.answer_next()
+
+    def _is_needed(self, pinned: "list[Responder]") -> bool:
+        since = [one.busy_since_ns for one in pinned]
+        if not all(since) or time.monotonic_ns() - max(since) < SPARE_LOOK_MS * _NANOSECONDS:
+            return False
+        return any(fcntl.ioctl(self._group, FIONREAD, _EMPTY_COUNT))
 
     def answer_next(self) -> None:
         """Wait for one question and deal with it.  Errors of a single file never end the thread."""
         room = self._room
-        pending = int.from_bytes(fcntl.ioctl(self._group, FIONREAD, _EMPTY_COUNT), "little")
+        pending = int.from_bytes(fcntl.ioctl(self._group, FIONREAD, _EMPTY_COUNT), "little") if room.backlog else 0
+        begin_ns = time.monotonic_ns()
         try:
             event = os.read(self._group, EVENT.size)
         except OSError:
@@ -64,8 +90,9 @@ class Responder:
             room.counters.overflows += 1
             return
         read_ns = time.monotonic_ns()
+        room.backlog = pending > 0 or read_ns - begin_ns < _READ_AT_ONCE_NS
         if not pending:
-            room.empty_at_ns = read_ns  # we were waiting: this event was taken the moment it came
+            room.empty_at_ns = read_ns if not room.backlog else begin_ns
         _, _, _, _, mask, descriptor, pid = EVENT.unpack(event)
         if descriptor < 0:
             room.counters.overflows += 1
@@ -123,7 +150,7 @@ class Responder:
             return plan, 0, self._job, quarantined
         room.counters.scans += 1
         try:
-            link.limit_wait(max(1, budget_ms))
+            link.limit_wait(_rounded(budget_ms))
             answered = link.ask(self._job, descriptor, question.look[2])
         except ScannerFault as fault:
             room.slots.fault(slot)
@@ -132,18 +159,17 @@ class Responder:
             plan, quarantined = on_no_verdict(room.state, question, fault.reason)
             room.counters.pairs_quarantined += quarantined
             return plan, 0, self._job, quarantined
-        self._learn(answered)
+        verdict = answered.verdict
+        if verdict.outcome is Outcome.CLEAN:
+            if answered.flags & _WORTH_KNOWING == FLAG_DIGEST | FLAG_DEEP:
+                room.known.add(answered.digest)
+            elif answered.flags & FLAG_KNOWN:
+                room.counters.scans_known_hash += 1
+            return on_verdict(room.state, question, verdict, vital=False, now_ms=now_ms), verdict.rule, self._job, False
         with room.judging:
-            vital = answered.verdict.outcome is Outcome.MALICIOUS and question.key in room.vital_files
-            plan = on_verdict(room.state, question, answered.verdict, vital=vital, now_ms=now_ms)
-        return plan, answered.verdict.rule, self._job, False
-
-    def _learn(self, answered: Answered) -> None:
-        flags = answered.flags
-        if flags & FLAG_KNOWN:
-            self._room.counters.scans_known_hash += 1
-        elif answered.verdict.outcome is Outcome.CLEAN and flags & FLAG_DIGEST and flags & FLAG_DEEP:
-            self._room.known.add(answered.digest)
+            vital = question.key in room.vital_files
+            plan = on_verdict(room.state, question, verdict, vital=vital, now_ms=now_ms)
+        return plan, verdict.rule, self._job, False
 
     def _closing(self, plan: Plan, descriptor: int) -> Plan:
         """The plan after policy: a path that fails closed is refused when there is no verdict."""

@@ -8,7 +8,7 @@ import os
 import socket
 import struct
 import time
-from typing import Final
+from typing import Final, NamedTuple
 
 from ringfence.decide.gate import ScanVerdict
 from ringfence.model.limits import LATE_ANSWERS_MAX, QUESTION_DEADLINE_MS
@@ -31,16 +31,13 @@ class ScannerFault(Exception):
         self.reason = reason
 
 
-class Answered:
+class Answered(NamedTuple):
     """A decoded VERDICT frame."""
 
-    __slots__ = ("digest", "flags", "job", "verdict")
-
-    def __init__(self, job: int, verdict: ScanVerdict, flags: int, digest: bytes) -> None:
-        self.job = job
-        self.verdict = verdict
-        self.flags = flags
-        self.digest = digest
+    job: int
+    verdict: ScanVerdict
+    flags: int
+    digest: bytes
 
 
 class ScannerLink:
@@ -121,11 +118,11 @@ def _decode(message: bytes) -> Answered:
     if (outcome is Outcome.UNKNOWN) == (reason is UnknownReason.NONE):
         raise ScannerFault(UnknownReason.SCANNER_GARBAGE)
     verdict = ScanVerdict(
-        outcome=outcome,
-        reason=reason,
-        rule=rule,
-        vouched=bool(flags & catalogue.FLAG_VOUCHED),
-        deep=bool(flags & catalogue.FLAG_DEEP),
-        partial=bool(flags & catalogue.FLAG_PARTIAL),
+        outcome,
+        reason,
+        rule,
+        flags & catalogue.FLAG_VOUCHED != 0,
+        flags & catalogue.FLAG_DEEP != 0,
+        flags & catalogue.FLAG_PARTIAL != 0,
     )
     return Answered(job, verdict, flags, digest)

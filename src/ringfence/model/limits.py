@@ -796,7 +796,7 @@ LATE_ANSWERS_MAX: Final = 4
 """Answers to questions that were given up, read away before a scanner counts as confused."""
 
 BIND_LINE_BYTES_MAX: Final = 4_096
-"""A line of the list of bind mounts is a path, and a path is never longer for the kernel."""
+"""An entry of the list of bind mounts is a path, and a path is never longer for the kernel."""
 
 AUDIT_PREFIX_CHARACTERS_MAX: Final = 128
 """What a person filters the audit log by: longer than every action and every name of ours."""

@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from ringfence.decide.breaker import Tripped
 from ringfence.decide.gate import GateState
@@ -96,7 +97,7 @@ class Gate:
             self._room.slots.replace_faulty()
             self._hear_zygote()
             if self._armed:
-                self._outbox.take_acknowledgements()
+                self._hear_courier()
             self._outbox.serve_lineages()
             self._outbox.flush()
             self._room.counters.sightings_dropped = self._outbox.dropped
@@ -123,14 +124,23 @@ class Gate:
         if self._watched is not None and not self._armed:
             poll.register(self._watched[0], select.POLLIN)
         for slot in self._room.slots.slots:
-            if slot.link is not None:
-                poll.register(slot.link.fileno(), 0)  # only its hang-up: the answers are for other threads
+            if (link := slot.link) is not None:  # another thread may take it away at any moment
+                poll.register(link.fileno(), 0)  # only its hang-up: the answers are for other threads
         poll.poll(limits.HEARTBEAT_INTERVAL_MS)
+
+    def _hear_courier(self) -> None:
+        """Take acknowledgements.  The courier is untrusted transport: it may lie, but its lies do not end the gate."""
+        try:
+            self._outbox.take_acknowledgements()
+        except (ChannelClosed, FrameRefused):
+            pass  # what is not acknowledged stays here, and its loss would be counted
 
     def _hear_zygote(self) -> None:
         slots = self._room.slots
         try:
-            while slots.zygote is not None and (received := slots.zygote.receive(wait=False)) is not None:
+            for _ in range(limits.FRAMES_PER_TURN_MAX):
+                if slots.zygote is None or (received := slots.zygote.receive(wait=False)) is None:
+                    break
                 _expect(received, catalogue.SPAWNED, 0)
                 slots.on_zygote(received)
         except (ChannelClosed, FrameRefused):
@@ -204,11 +214,14 @@ class Gate:
         gc.collect()
         gc.freeze()
         self._room.state.activated_ns = time.time_ns()
+        self._room.empty_at_ns = time.monotonic_ns()  # nobody can have asked before the first mark
         self._room.marks.arm()
         sandbox.drop(processes.GATE)
         # these threads lock themselves (without a way to open files) and must start before this one is locked
-        for number, responder in enumerate(self._responders):
-            threading.Thread(target=_locked, args=(responder.run,), name=f"answer-{number}", daemon=True).start()
+        pinned, spares = self._responders[: -limits.SCANNERS_SPARE], self._responders[-limits.SCANNERS_SPARE :]
+        works = [one.run for one in pinned] + [partial(one.run_spare, pinned) for one in spares]
+        for number, work in enumerate(works):
+            threading.Thread(target=_locked, args=(work,), name=f"answer-{number}", daemon=True).start()
         threading.Thread(target=_locked, args=(self._ahead.run,), name="ahead", daemon=True).start()
         sandbox.lock(processes.GATE, all_threads=False)
         self._armed = True
