@@ -1,5 +1,9 @@
 """The breaker: a release that condemns what the machine runs on is convicted; an attacker's files convict nobody."""
 
+import sys
+import threading
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -158,3 +162,30 @@ def test_without_a_condemned_old_file_nothing_convicts(judgements: list[tuple[Ju
         now += wait
         if not (judgement.condemned and judgement.older_than_release):
             assert breaker.judge(judgement, now) is not Tripped.RELEASE
+
+
+def test_many_threads_may_note_clean_files_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gate's threads do so without a lock: the table stays bounded and none of them fails."""
+    monkeypatch.setattr(limits, "BREAKER_FILES_TRACKED_MAX", 3)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    breaker = Breaker()
+    failures: list[BaseException] = []
+
+    def note(seed: int) -> None:
+        try:
+            for number in range(3_000):
+                breaker.judged_clean((seed, number % 50), number)
+                if number % 7 == 0:
+                    breaker._old.forget_before(number - 2)
+        except BaseException as failure:  # noqa: BLE001 - whatever it is, it would have ended the gate
+            failures.append(failure)
+
+    threads = [threading.Thread(target=note, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    sys.setswitchinterval(interval)
+    assert failures == []
+    assert len(breaker._old) <= 3 + len(threads)

@@ -15,6 +15,7 @@ Each kind of count has a bound of its own and counts a file once, however often 
 files nor an attacker who writes one file for ever can fill the room that the next condemned file needs.
 """
 
+import math
 from collections.abc import Iterator
 from enum import IntEnum, unique
 from typing import Generic, NamedTuple, TypeVar
@@ -46,7 +47,10 @@ Key = TypeVar("Key")
 
 
 class _Recent(Generic[Key]):
-    """What was seen within the window, each once, the latest last.  When it is full, the oldest goes."""
+    """What was seen within the window, each once, the latest last.  When it is full, the oldest goes.
+
+    Several threads note clean files without a lock; a few entries more or fewer than the bound do not matter.
+    """
 
     def __init__(self) -> None:
         self._seen_ms: dict[Key, int] = {}
@@ -57,15 +61,25 @@ class _Recent(Generic[Key]):
     def note(self, key: Key, now_ms: int) -> None:
         self._seen_ms.pop(key, None)
         if len(self._seen_ms) >= limits.BREAKER_FILES_TRACKED_MAX:
-            self._seen_ms.pop(next(iter(self._seen_ms)))
+            self._drop_oldest()
         self._seen_ms[key] = now_ms
 
     def forget_before(self, oldest_ms: int) -> None:
-        while self._seen_ms:
-            first = next(iter(self._seen_ms))
-            if self._seen_ms[first] >= oldest_ms:
-                return
-            del self._seen_ms[first]
+        while self._oldest_ms() < oldest_ms and self._drop_oldest():
+            pass
+
+    def _oldest_ms(self) -> float:
+        try:
+            return next(iter(self._seen_ms.values()), math.inf)
+        except RuntimeError:
+            return math.inf
+
+    def _drop_oldest(self) -> bool:
+        """False when there was none, or another thread changed the table just now: then it drops one itself."""
+        try:
+            return self._seen_ms.pop(next(iter(self._seen_ms)), None) is not None
+        except (StopIteration, RuntimeError):
+            return False
 
     def __iter__(self) -> Iterator[Key]:
         return iter(self._seen_ms)

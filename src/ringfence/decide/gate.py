@@ -17,6 +17,7 @@ the question.  For the same reason the values that are made for every question a
 dataclass and cost a third.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, unique
 from typing import NamedTuple
@@ -254,5 +255,6 @@ def _note_churn(state: GateState, key: FileKey, now_ms: int) -> None:
     """One more version was scanned clean."""
     versions, scanned_ms = state.churn.pop(key, (1, now_ms))  # the version before was the first
     if len(state.churn) >= limits.CHURN_FILES_MAX:
-        state.churn.pop(next(iter(state.churn)))
+        with suppress(StopIteration, RuntimeError):  # another thread changed it just now: then that one made room
+            state.churn.pop(next(iter(state.churn)), None)
     state.churn[key] = (versions + 1 if now_ms - scanned_ms < limits.HOT_RESCAN_MS else 1, now_ms)

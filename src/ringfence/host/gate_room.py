@@ -47,8 +47,11 @@ class GateRoom:
     hot_descriptors: dict[tuple[int, int], int] = field(default_factory=dict)
     judging: threading.Lock = field(default_factory=threading.Lock)
     own_pids: frozenset[int] = field(default_factory=lambda: frozenset({os.getpid()}))
-    backlog: bool = False
-    """Whether a question was already waiting when a thread came to read."""
+    release_generation: int = 0
+    """Counts the releases of this gate: a verdict that was asked for under another one is not remembered."""
+
+    waiting: set[int] = field(default_factory=set)
+    """Slots whose threads saw the kernel's queue empty and wait in their read: while there is one, it still is."""
 
     empty_at_ns: int = 0
     """Last moment at which the kernel's queue of questions was seen empty."""

@@ -4,9 +4,9 @@ Pinned to its processor, with its scanner pinned there too, so that question and
 processors.  It reads exactly one event at a time: what it has read, no other thread can answer.
 
 The age of a question: an event cannot be older than the last moment at which the kernel's queue was empty.  The threads
-share that moment, so that what waited behind a hung scanner has its deadline shortened by the wait.  A read that had to
-wait shows that the queue was empty; once one did not have to, there is a backlog, and each thread looks (FIONREAD)
-before it reads until the queue is seen empty again.
+share that moment, so that what waited behind a hung scanner has its deadline shortened by the wait.  While one of them
+waits in its read, the queue is empty; when none does, whoever comes next looks (FIONREAD) before it reads, and counts
+as waiting only if it saw nothing.
 """
 
 import fcntl
@@ -28,8 +28,6 @@ from ringfence.wire.catalogue import FLAG_DEEP, FLAG_DIGEST, FLAG_KNOWN
 _NANOSECONDS: Final = 1_000_000
 _EMPTY_COUNT: Final = bytes(4)
 _WORTH_KNOWING: Final = FLAG_DIGEST | FLAG_DEEP | FLAG_KNOWN
-_READ_AT_ONCE_NS: Final = 10_000
-"""A read of an event that was there already takes a few microseconds; one that had to wait takes a wake-up more."""
 
 
 def source_of(mask: int) -> str:
@@ -81,18 +79,20 @@ class Responder:
     def answer_next(self) -> None:
         """Wait for one question and deal with it.  Errors of a single file never end the thread."""
         room = self._room
-        pending = int.from_bytes(fcntl.ioctl(self._group, FIONREAD, _EMPTY_COUNT), "little") if room.backlog else 0
-        begin_ns = time.monotonic_ns()
+        pending = 0 if room.waiting else int.from_bytes(fcntl.ioctl(self._group, FIONREAD, _EMPTY_COUNT), "little")
+        if not pending:
+            room.waiting.add(self._slot.number)
         try:
             event = os.read(self._group, EVENT.size)
         except OSError:
             # the kernel could not open the file for us and has answered that question itself: the next one is waiting
             room.counters.overflows += 1
             return
+        finally:
+            room.waiting.discard(self._slot.number)
         read_ns = time.monotonic_ns()
-        room.backlog = pending > 0 or read_ns - begin_ns < _READ_AT_ONCE_NS
         if not pending:
-            room.empty_at_ns = read_ns if not room.backlog else begin_ns
+            room.empty_at_ns = read_ns  # we were waiting: this event was taken the moment it came
         _, _, _, _, mask, descriptor, pid = EVENT.unpack(event)
         if descriptor < 0:
             room.counters.overflows += 1
@@ -149,6 +149,7 @@ class Responder:
             plan, quarantined = on_no_verdict(room.state, question, UnknownReason.SCANNER_ABSENT)
             return plan, 0, self._job, quarantined
         room.counters.scans += 1
+        generation = room.release_generation
         try:
             link.limit_wait(_rounded(budget_ms))
             answered = link.ask(self._job, descriptor, question.look[2])
@@ -159,6 +160,8 @@ class Responder:
             plan, quarantined = on_no_verdict(room.state, question, fault.reason)
             room.counters.pairs_quarantined += quarantined
             return plan, 0, self._job, quarantined
+        if generation != room.release_generation:
+            return self._scan(question, descriptor, budget_ms, now_ms)  # the old release spoke: ask the new one
         verdict = answered.verdict
         if verdict.outcome is Outcome.CLEAN:
             if answered.flags & _WORTH_KNOWING == FLAG_DIGEST | FLAG_DEEP:
