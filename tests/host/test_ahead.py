@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.host.gate_world import FakeScanner, GateWorld, event, gate_world
+from tests.host.gate_world import DIGEST, FakeScanner, GateWorld, event, gate_world
 
 from ringfence.decide.verdict_cache import Remembered
 from ringfence.host import ahead as ahead_module
@@ -236,3 +236,20 @@ def test_heat_that_finds_no_room_leaves_no_mark(file: Path, monkeypatch: pytest.
         heated(world, file)
         assert world.marks.acts == []
         assert world.room.hot_descriptors == {}
+
+
+def test_the_old_releases_last_word_is_not_kept(file: Path, clock: Clock) -> None:
+    with gate_world() as world:
+        ahead = Ahead(world.room)
+        closed(world, file)
+        ahead.turn()
+        job = world.idle_scanner.take()
+        world.room.release_generation += 1
+        world.room.state.new_release(1)
+        world.idle_scanner.answer(job)
+        ahead.turn()
+        assert len(world.room.state.cache) == 0
+        assert not world.room.known.holds(DIGEST)
+        assert not world.marks.silenced(file.stat().st_ino)
+        scanned(world, ahead)
+        assert len(world.room.state.cache) == 1

@@ -2,6 +2,7 @@
 
 import os
 import struct
+import threading
 from pathlib import Path
 
 import pytest
@@ -193,3 +194,45 @@ def test_three_faults_quarantine_the_pair(file: Path) -> None:
         assert world.ask(file) == ALLOW
         assert world.cases[-1].plan.skipped is UnknownReason.PAIR_QUARANTINED
         assert world.room.counters.pairs_quarantined == 1
+
+
+def test_the_old_releases_last_word_is_not_kept(file: Path) -> None:
+    """Another release became active while the old one's scanner had the file: the new one must be asked."""
+    with gate_world() as world:
+        other = FakeScanner()
+
+        def change_release() -> None:
+            job = world.scanner.take()
+            world.room.release_generation += 1
+            world.room.state.new_release(1)
+            world.room.slots.slots[0].link = other.link
+            other.answer(job + 1, Outcome.MALICIOUS)
+            world.scanner.answer(job)
+
+        thread = threading.Thread(target=change_release)
+        thread.start()
+        assert world.ask(file) == DENY
+        thread.join()
+        assert not world.room.known.holds(DIGEST)
+        assert not world.marks.silenced(file.stat().st_ino)
+        other.close()
+
+
+@pytest.mark.parametrize("remembered", [False, True])
+def test_what_is_silenced_while_the_release_changes_asks_again(file: Path, *, remembered: bool) -> None:
+    with gate_world() as world:
+        world.scanner.answer(first_job(world))
+        if remembered:
+            assert world.ask(file) == ALLOW
+        sound = world.marks.silence
+
+        def silence(descriptor: int) -> None:
+            world.room.release_generation += 1
+            world.room.state.new_release(1)
+            world.marks.forget_files()
+            sound(descriptor)
+
+        world.marks.silence = silence  # type: ignore[method-assign]
+        assert world.ask(file) == ALLOW
+        assert not world.marks.silenced(file.stat().st_ino)
+        assert len(world.room.state.cache) == 0

@@ -41,6 +41,8 @@ class InFlight:
     waiting: Waiting
     question: Question
     given_ms: int
+    generation: int
+    """Of the release that judges it."""
 
 
 class Ahead:
@@ -140,6 +142,7 @@ class Ahead:
                 self.rescan(descriptor)
 
     def _hand_out(self, now: int) -> None:
+        generation = self._room.release_generation  # before the link: an old link must never pass for a new one
         link = self._slot.link
         if link is not self._link:
             self._requeue()
@@ -150,10 +153,10 @@ class Ahead:
             return
         while self._queue and len(self._flying) < limits.AHEAD_IN_FLIGHT_MAX:
             waiting = self._queue.popleft()
-            if not self._give(link, waiting, now):
+            if not self._give(link, waiting, now, generation):
                 return
 
-    def _give(self, link: ScannerLink, waiting: Waiting, now: int) -> bool:
+    def _give(self, link: ScannerLink, waiting: Waiting, now: int, generation: int) -> bool:
         """Hand one file to the scanner unless its verdict is known.  False when the scanner is gone."""
         room = self._room
         try:
@@ -173,7 +176,7 @@ class Ahead:
             self._queue.appendleft(waiting)
             self._fault(link)
             return False
-        self._flying.append(InFlight(self._job, waiting, question, now))
+        self._flying.append(InFlight(self._job, waiting, question, now, generation))
         return True
 
     def _take_verdicts(self, now: int) -> None:
@@ -198,6 +201,9 @@ class Ahead:
 
     def _settle(self, flying: InFlight, answered: Answered, now: int) -> None:
         room, question, waiting = self._room, flying.question, flying.waiting
+        if flying.generation != room.release_generation:
+            self._queue.appendleft(waiting)  # the release before spoke: ask the new one
+            return
         room.counters.ahead_scans += 1
         wanted = FLAG_DIGEST | FLAG_DEEP
         if answered.verdict.outcome is Outcome.CLEAN and answered.flags & (wanted | FLAG_KNOWN) == wanted:
@@ -217,6 +223,8 @@ class Ahead:
             self._settle_hot(flying, clean=clean, now=now)
         elif plan.response is None and plan.skipped is UnknownReason.NONE and nobody_writes(waiting.descriptor):
             room.mark(waiting.descriptor, question, plan)
+        if flying.generation != room.release_generation:
+            room.unlearn(waiting.descriptor, question)
         os.close(waiting.descriptor)
 
     def _settle_hot(self, flying: InFlight, *, clean: bool, now: int) -> None:

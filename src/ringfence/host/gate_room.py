@@ -86,6 +86,11 @@ class GateRoom:
             return
         self.heat(descriptor, question)
 
+    def unlearn(self, descriptor: int, question: Question) -> None:
+        """Let the file ask again: what was remembered or marked just now belongs to the release before."""
+        self.state.cache.forget(question.key)
+        self.marks.wake(descriptor)
+
     def heat(self, descriptor: int, question: Question) -> None:
         """Silence reads of a file that is being written; it is scanned again and again at idle priority."""
         key = question.key

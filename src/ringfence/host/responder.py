@@ -109,6 +109,7 @@ class Responder:
     def _answer(self, mask: int, descriptor: int, pid: int, pending: int, read_ns: int) -> None:
         room, counters = self._room, self._room.counters
         counters.questions += 1
+        generation = room.release_generation
         executes = bool(mask & EXEC_PERMISSION)
         question = room.look(descriptor, executes=executes, pid=pid)
         now_ms = read_ns // _NANOSECONDS
@@ -131,6 +132,8 @@ class Responder:
         # the mark comes before the answer: the asker, once free, asks its next question at once, and must find this
         # thread waiting on its own processor, not still at work
         room.mark(descriptor, question, plan)
+        if generation != room.release_generation:
+            room.unlearn(descriptor, question)  # decided by a release that is no longer the active one
         if plan.answer == fanotify.DENY:
             counters.denied += 1
             self._reply(descriptor, fanotify.DENY)
@@ -144,12 +147,12 @@ class Responder:
     def _scan(self, question: Question, descriptor: int, budget_ms: int, now_ms: int) -> tuple[Plan, int, int, bool]:
         room, slot = self._room, self._slot
         self._job += 1
+        generation = room.release_generation  # before the link: an old link must never pass for a new one
         link = slot.borrow(budget_ms)
         if link is None:
             plan, quarantined = on_no_verdict(room.state, question, UnknownReason.SCANNER_ABSENT)
             return plan, 0, self._job, quarantined
         room.counters.scans += 1
-        generation = room.release_generation
         try:
             link.limit_wait(_rounded(budget_ms))
             answered = link.ask(self._job, descriptor, question.look[2])
