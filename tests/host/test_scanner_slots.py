@@ -16,6 +16,8 @@ from ringfence.wire import catalogue
 from ringfence.wire.frames import Frame
 
 GATE_ID = 9
+LINGERING = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+"""Links that a thread may still hold are not closed but let go of."""
 
 
 class FakeZygote:
@@ -62,6 +64,7 @@ def zygote() -> Iterator[FakeZygote]:
 @pytest.fixture
 def slots() -> Iterator[ScannerSlots]:
     slots = ScannerSlots([0, 1], 1, GATE_ID)
+    slots.fill()
     yield slots
     for slot in slots.slots:
         for link in (slot.link, slot.pending):
@@ -81,6 +84,15 @@ def test_the_layout(slots: ScannerSlots) -> None:
     assert layout == [(0, 0, False), (1, 1, False), (2, -1, False), (3, -1, True)]
     assert slots.idle.number == 3
     assert [slot.number for slot in slots.foreground] == [0, 1, 2]
+
+
+def test_a_standby_has_no_scanners_until_it_is_armed(zygote: FakeZygote) -> None:
+    slots = ScannerSlots([0, 1], 1, GATE_ID)
+    slots.use_zygote(zygote.gate_end)
+    assert zygote.requests() == []
+    slots.fill()
+    assert [what for what, _ in zygote.requests()] == ["spawn"] * 4
+    os.close(slots.wake)
 
 
 def test_every_slot_is_filled(slots: ScannerSlots, zygote: FakeZygote) -> None:
@@ -113,7 +125,7 @@ def test_two_faults_of_one_slot_ask_once(slots: ScannerSlots, zygote: FakeZygote
     assert zygote.requests() == []
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@LINGERING
 def test_a_scanner_that_died_unasked_is_noticed(slots: ScannerSlots, zygote: FakeZygote) -> None:
     filled(slots, zygote)
     zygote.scanners[2].close()
@@ -123,21 +135,34 @@ def test_a_scanner_that_died_unasked_is_noticed(slots: ScannerSlots, zygote: Fak
     assert zygote.requests() == [("kill", 2), ("spawn", 2)]
 
 
-def test_another_zygote_fills_every_slot_while_the_old_links_answer(slots: ScannerSlots, zygote: FakeZygote) -> None:
+@LINGERING
+def test_another_zygote_fills_every_slot_and_no_old_scanner_is_asked_again(
+    slots: ScannerSlots, zygote: FakeZygote
+) -> None:
+    """An old scanner would judge by the old release."""
     filled(slots, zygote)
     old = [slot.link for slot in slots.slots]
     other = FakeZygote()
     slots.use_zygote(other.gate_end)
-    assert [slot.link for slot in slots.slots] == old
+    assert [slot.borrow(0) for slot in slots.slots] == [None] * 4
     for _, number in other.requests():
         other.spawned(slots, number)
     assert all(slot.link is not None and slot.link not in old for slot in slots.slots)
-    for link in old:
-        assert link is not None
-        link.close()
     other.close()
 
 
+@LINGERING
+def test_a_standby_has_no_scanners_until_it_needs_them(slots: ScannerSlots, zygote: FakeZygote) -> None:
+    slots.wanted = False
+    slots.use_zygote(zygote.gate_end)
+    assert zygote.requests() == []
+    slots.fill()
+    assert zygote.requests() == [("spawn", number) for number in range(4)]
+    slots.fill()
+    assert zygote.requests() == []
+
+
+@LINGERING
 def test_a_lost_zygote_leaves_the_slots_for_the_next(slots: ScannerSlots, zygote: FakeZygote) -> None:
     slots.use_zygote(zygote.gate_end)
     slots.zygote_lost()

@@ -49,6 +49,10 @@ class ScannerLink:
         self._budget_ms = 0
         self.limit_wait(QUESTION_DEADLINE_MS)
 
+    def __del__(self) -> None:
+        """The last thread has let go of it: only now may its descriptor's number be given to something else."""
+        self._socket.close()
+
     def fileno(self) -> int:
         """The socket's descriptor."""
         return self._descriptor

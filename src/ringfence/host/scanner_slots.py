@@ -49,6 +49,7 @@ class ScannerSlots:
         self.faults: deque[int] = deque()
         self.wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self.restarts = 0
+        self.wanted = False
 
     @property
     def foreground(self) -> list[Slot]:
@@ -87,12 +88,25 @@ class ScannerSlots:
                 self.faults.append(slot.number)
 
     def use_zygote(self, zygote: Channel) -> None:
-        """Take every scanner from another zygote from now on; old links answer until theirs is replaced."""
+        """Take every scanner from another zygote from now on.
+
+        Every slot is empty until its new scanner is there: an old one would judge by the old release.
+        """
         if self.zygote is not None:
             self.zygote.close()
         self.zygote = zygote
         for slot in self.slots:
-            self._ask_for(slot)
+            slot.filled.clear()
+            slot.link = slot.pending = None
+        if self.wanted:
+            self.fill()
+
+    def fill(self) -> None:
+        """From now on every slot is to have a scanner.  A standby has none: they would only cost memory."""
+        self.wanted = True
+        for slot in self.slots:
+            if slot.link is None and slot.pending is None:
+                self._ask_for(slot)
 
     def replace_faulty(self) -> None:
         """Ask the zygote for every slot that was reported.  Main thread only."""

@@ -145,7 +145,7 @@ class Gate:
                 slots.on_zygote(received)
         except (ChannelClosed, FrameRefused):
             slots.zygote_lost()
-        if not self._ready_told and all(slot.link is not None for slot in slots.slots):
+        if not self._ready_told and slots.zygote is not None:
             self._ready_told = True
             self._warden.send(catalogue.READY, catalogue.READY_BODY.pack(0, bytes(32), 0))
 
@@ -181,6 +181,7 @@ class Gate:
         channel, known = received.descriptors
         room = self._room
         with room.judging:
+            room.release_generation += 1
             room.known = KnownTable(known, writable=True)
             room.state.new_release(time.time_ns())
             self._release_index = int(release_index)
@@ -216,6 +217,7 @@ class Gate:
         self._room.state.activated_ns = time.time_ns()
         self._room.empty_at_ns = time.monotonic_ns()  # nobody can have asked before the first mark
         self._room.marks.arm()
+        self._room.slots.fill()  # the first questions wait for their scanner's birth, a few hundredths of a second
         sandbox.drop(processes.GATE)
         # these threads lock themselves (without a way to open files) and must start before this one is locked
         pinned, spares = self._responders[: -limits.SCANNERS_SPARE], self._responders[-limits.SCANNERS_SPARE :]
