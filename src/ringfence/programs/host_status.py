@@ -4,27 +4,38 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from ringfence.model.verdict import Mode
 from ringfence.programs.host_frames import ask_warden
 from ringfence.wire import catalogue
 from ringfence.wire.sensor_reports import StatusReport, decode_status_report
+
+_GAUGES: Final = frozenset({"ahead_queued"})
+"""Counters of a gate that also go down."""
 
 
 def command(
     state: Annotated[Path, typer.Option(help="The state directory of the sensor.", show_default=False)],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    prometheus: Annotated[
+        bool, typer.Option("--prometheus", help="Print metrics in Prometheus' text format, for a textfile collector.")
+    ] = False,
 ) -> None:
     """Show each process of the sensor: role, pid, uid, state, memory; release, marks, queues and counters.
 
     Example: ringfence host status --state /var/lib/ringfence --json | jq .counters
+
+    For a node exporter: ringfence host status --state /var/lib/ringfence --prometheus > ringfence.prom
     """
     report = decode_status_report(ask_warden(state, catalogue.STATUS))
-    if as_json:
+    if prometheus:
+        print("\n".join(metrics(report)))
+    elif as_json:
         print(json.dumps(_as_object(report), indent=2))
     else:
         _print(report)
@@ -47,6 +58,22 @@ def _as_object(report: StatusReport) -> dict[str, object]:
         ],
         "counters": {one.name.decode(): one.value for one in report.counters},
     }
+
+
+def metrics(report: StatusReport) -> list[str]:
+    """The lines of Prometheus' text exposition format, version 0.0.4: counters, and a process's memory and restarts."""
+    lines = ["# TYPE ringfence_sensor_enforcing gauge", f"ringfence_sensor_enforcing {int(report.mode is Mode.ENFORCE)}"]
+    for counter in report.counters:
+        name = f"ringfence_sensor_{counter.name.decode()}"
+        kind = "gauge" if counter.name.decode() in _GAUGES else "counter"
+        name += "" if kind == "gauge" else "_total"
+        lines += [f"# TYPE {name} {kind}", f"{name} {counter.value}"]
+    for field in ("memory_pss_bytes", "restarts"):
+        lines.append(f"# TYPE ringfence_sensor_process_{field} gauge")
+        for one in report.processes:
+            labels = f'role="{one.role.decode()}",pid="{one.pid}",state="{one.state.decode()}"'
+            lines.append(f"ringfence_sensor_process_{field}{{{labels}}} {getattr(one, field)}")
+    return lines
 
 
 def _print(report: StatusReport) -> None:
