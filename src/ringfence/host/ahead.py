@@ -10,6 +10,7 @@ because the end of a hot file's silence must not wait.
 
 import os
 import select
+import time
 from collections import deque
 from dataclasses import dataclass
 
@@ -86,9 +87,11 @@ class Ahead:
         poll.register(self._wake, select.POLLIN)
         if self._link is not None and self._flying:
             poll.register(self._link.fileno(), select.POLLIN)
-        if len(self._room.hot):
+        if self._room.hot.awaits_close():
             poll.register(self._room.marks.closes, select.POLLIN)
         poll.poll(limits.AHEAD_POLL_MS)
+        if len(self._flying) > limits.AHEAD_IN_FLIGHT_MAX // 2:
+            time.sleep(limits.AHEAD_PAUSE_MS / 1000)  # let verdicts gather: one wake-up for many of them
         try:
             os.eventfd_read(self._wake)
         except BlockingIOError:

@@ -33,8 +33,12 @@ AHEAD_QUEUE_MAX: Final = 8_192
 """Files that wait for the idle scanner, each with an open descriptor; past it they are dropped, counted, and met at
 their first read instead."""
 
-AHEAD_IN_FLIGHT_MAX: Final = 8
-"""Files given to the idle scanner at once: hides the hop between two processes, keeps a death attributable."""
+AHEAD_IN_FLIGHT_MAX: Final = 32
+"""Files given to the idle scanner at once: hides the hop between two processes, and a death stays attributable, because
+it takes them in order."""
+
+AHEAD_PAUSE_MS: Final = 2
+"""How long verdicts of the idle scanner gather before they are taken."""
 
 AHEAD_DEADLINE_MS: Final = 120_000
 """Longest idle scan of one file: a whole large file at idle priority on a busy machine."""

@@ -36,6 +36,9 @@ from ringfence.wire.frames import WAY_OUT, unpack_exact
 NICENESS = -10
 """The kernel waits for this process: it comes before ordinary work."""
 
+ORDINARY_NICENESS = 0
+"""Scanning ahead is nobody's hurry; but lower it must not be: it shares the interpreter with those who answer."""
+
 
 class Gate:
     """The gate's main thread."""
@@ -219,20 +222,22 @@ class Gate:
         self._room.marks.arm()
         self._room.slots.fill()  # the first questions wait for their scanner's birth, a few hundredths of a second
         sandbox.drop(processes.GATE)
+        self._beat.beat()  # from here on the watchdog may kill us: it must not see the beat from before all this
         # these threads lock themselves (without a way to open files) and must start before this one is locked
         pinned, spares = self._responders[: -limits.SCANNERS_SPARE], self._responders[-limits.SCANNERS_SPARE :]
         works = [one.run for one in pinned] + [partial(one.run_spare, pinned) for one in spares]
         for number, work in enumerate(works):
             threading.Thread(target=_locked, args=(work,), name=f"answer-{number}", daemon=True).start()
-        threading.Thread(target=_locked, args=(self._ahead.run,), name="ahead", daemon=True).start()
+        threading.Thread(target=_locked, args=(self._ahead.run, ORDINARY_NICENESS), name="ahead", daemon=True).start()
         sandbox.lock(processes.GATE, all_threads=False)
         self._armed = True
         self._beat.beat()
         self._warden.send(catalogue.ARMED, b"")
 
 
-def _locked(work: Callable[[], None]) -> None:
-    """Run the work of a thread under its own sandbox."""
+def _locked(work: Callable[[], None], niceness: int = NICENESS) -> None:
+    """Run the work of a thread with its own priority and under its own sandbox."""
+    os.setpriority(os.PRIO_PROCESS, 0, niceness)
     sandbox.lock(processes.GATE_THREAD, all_threads=False)
     work()
 

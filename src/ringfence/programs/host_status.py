@@ -62,7 +62,8 @@ def _as_object(report: StatusReport) -> dict[str, object]:
 
 def metrics(report: StatusReport) -> list[str]:
     """The lines of Prometheus' text exposition format, version 0.0.4: counters, and a process's memory and restarts."""
-    lines = ["# TYPE ringfence_sensor_enforcing gauge", f"ringfence_sensor_enforcing {int(report.mode is Mode.ENFORCE)}"]
+    enforcing = int(report.mode is Mode.ENFORCE)
+    lines = ["# TYPE ringfence_sensor_enforcing gauge", f"ringfence_sensor_enforcing {enforcing}"]
     for counter in report.counters:
         name = f"ringfence_sensor_{counter.name.decode()}"
         kind = "gauge" if counter.name.decode() in _GAUGES else "counter"
