@@ -56,10 +56,10 @@ def test_the_order_of_the_start() -> None:
         Start(ZYGOTE, Kind.ZYGOTE, 1), Start(WATCHDOG, Kind.WATCHDOG, 0), Start(COURIER, Kind.COURIER, 0)
     ).on(BecameReady(WATCHDOG)).expects().on(BecameReady(COURIER)).expects().on(BecameReady(ZYGOTE)).expects(
         Start(FIRST, Kind.GATE, 0), Connect(FIRST, ZYGOTE)
-    ).on(BecameReady(FIRST)).expects(Arm(FIRST), Start(SECOND, Kind.GATE, 0), Connect(SECOND, ZYGOTE)).on(
-        BecameArmed(FIRST)
-    ).expects(WatchGate(WATCHDOG, FIRST), Note(NoteKind.PROTECTED, FIRST)).on(BecameReady(SECOND)).expects(
-        WatchGate(SECOND, FIRST)
+    ).on(BecameReady(FIRST)).expects(
+        WatchGate(WATCHDOG, FIRST), Arm(FIRST), Start(SECOND, Kind.GATE, 0), Connect(SECOND, ZYGOTE)
+    ).on(BecameArmed(FIRST)).expects(Note(NoteKind.PROTECTED, FIRST)).on(BecameReady(SECOND)).expects(
+        WatchGate(WATCHDOG, SECOND), WatchGate(SECOND, FIRST)
     ).on(Tick()).expects()
 
 
@@ -87,15 +87,15 @@ def test_the_standby_takes_over_and_another_follows() -> None:
     protected().on(Died(FIRST)).expects(
         Note(NoteKind.PROCESS_DIED, FIRST),
         Arm(SECOND),
-    ).on(BecameArmed(SECOND)).expects(WatchGate(WATCHDOG, SECOND), Note(NoteKind.GATE_REPLACED, SECOND)).after(
-        BACKOFF
-    ).on(Tick()).expects(Start(6, Kind.GATE, 0), Connect(6, ZYGOTE))
+    ).on(BecameArmed(SECOND)).expects(Note(NoteKind.GATE_REPLACED, SECOND)).after(BACKOFF).on(Tick()).expects(
+        Start(6, Kind.GATE, 0), Connect(6, ZYGOTE)
+    )
 
 
 def test_a_standby_that_armed_itself_before_anybody_heard_of_the_death() -> None:
-    protected().on(BecameArmed(SECOND)).expects(WatchGate(WATCHDOG, SECOND), Note(NoteKind.GATE_REPLACED, SECOND)).on(
-        Died(FIRST)
-    ).expects(Note(NoteKind.PROCESS_DIED, FIRST))
+    protected().on(BecameArmed(SECOND)).expects(Note(NoteKind.GATE_REPLACED, SECOND)).on(Died(FIRST)).expects(
+        Note(NoteKind.PROCESS_DIED, FIRST)
+    )
 
 
 def test_a_dead_courier_comes_back_after_a_growing_pause() -> None:
@@ -119,10 +119,10 @@ def test_who_lived_long_starts_with_the_first_pause() -> None:
     )
 
 
-def test_a_new_watchdog_is_shown_the_armed_gate() -> None:
+def test_a_new_watchdog_is_shown_every_gate() -> None:
     protected().on(Died(WATCHDOG)).after(BACKOFF).on(Tick()).expects(Start(6, Kind.WATCHDOG, 0)).on(
         BecameReady(6)
-    ).expects(WatchGate(6, FIRST))
+    ).expects(WatchGate(6, FIRST), WatchGate(6, SECOND))
 
 
 def test_a_stale_beat_is_death() -> None:

@@ -104,14 +104,22 @@ def leaves_the_old_zygote(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(warden._HANDLERS, warden.BecameReady, ready)
 
 
-def tells_no_watcher(patch: pytest.MonkeyPatch) -> None:
-    sound = warden._armed
+def tells_no_watchdog(patch: pytest.MonkeyPatch) -> None:
+    def watch(turn: Turn, process: warden.Process) -> None:
+        active = turn.state.active_gate
+        if process.kind is Kind.GATE and active is not None and active.serial != process.serial:
+            turn.commands.append(warden.WatchGate(process.serial, active.serial))
 
-    def armed(turn: Turn, event: warden.BecameArmed) -> None:
-        sound(turn, event)
-        turn.commands[:] = [one for one in turn.commands if not isinstance(one, warden.WatchGate)]
+    patch.setattr(warden, "_watch", watch)
 
-    patch.setitem(warden._HANDLERS, warden.BecameArmed, armed)
+
+def tells_no_standby(patch: pytest.MonkeyPatch) -> None:
+    def watch(turn: Turn, process: warden.Process) -> None:
+        watchdogs = [process] if process.kind is Kind.WATCHDOG else turn.state.of(Kind.WATCHDOG)
+        gates = [process] if process.kind is Kind.GATE else turn.state.of(Kind.GATE)
+        turn.commands.extend(warden.WatchGate(one.serial, gate.serial) for one in watchdogs for gate in gates)
+
+    patch.setattr(warden, "_watch", watch)
 
 
 def forgets_to_connect_the_gates(patch: pytest.MonkeyPatch) -> None:
@@ -224,7 +232,8 @@ BROKEN: tuple[Break, ...] = (
     never_restarts,
     restarts_at_once,
     leaves_the_old_zygote,
-    tells_no_watcher,
+    tells_no_watchdog,
+    tells_no_standby,
     forgets_to_connect_the_gates,
     activates_before_it_is_proven,
     waits_for_ever,

@@ -47,7 +47,7 @@ class Simulated:
     told_to_arm: bool = False
     armed: bool = False
     killed: bool = False
-    watches: int = 0
+    watches: set[int] = field(default_factory=set)
     zygote: int = 0
 
 
@@ -181,7 +181,7 @@ class World:
         one.hung = True
         if one.kind is not Kind.GATE or not one.armed:
             return
-        watchers = [other for other in self.living.values() if other.watches == one.serial and not other.hung]
+        watchers = [other for other in self.living.values() if one.serial in other.watches and not other.hung]
         if watchers:
             self.kill(one, limits.HEARTBEAT_STALE_MS)
 
@@ -198,7 +198,7 @@ class World:
             return
         if one.kind is Kind.GATE:
             for standby in self.living.values():
-                if standby.watches == serial and standby.kind is Kind.GATE and standby.ready and not standby.hung:
+                if serial in standby.watches and standby.kind is Kind.GATE and standby.ready and not standby.hung:
                     standby.told_to_arm = True
                     standby.armed = True
                     self.at(self.now_ms + self.rng.randrange(300), warden.BecameArmed(standby.serial))
@@ -234,7 +234,9 @@ class World:
                     raise Violation(f"gate {gate} was connected to zygote {zygote}, which nobody knows")
                 self.living[gate].zygote = zygote
             case warden.WatchGate(watcher, gate) if watcher in self.living:
-                self.living[watcher].watches = gate
+                if self.living[watcher].kind is Kind.GATE:
+                    self.living[watcher].watches.clear()  # a standby looks at one gate, the watchdog at all of them
+                self.living[watcher].watches.add(gate)
             case warden.SetMode(gate, mode) if gate in self.living:
                 self.living[gate].mode = mode
             case warden.Note(kind, _, number):
@@ -273,9 +275,17 @@ class World:
         ]
         if others:
             raise Violation(f"gate {gate.serial} was told to arm while {others} may answer the kernel")
+        seeing = [one for one in self.living.values() if one.kind is Kind.WATCHDOG and self.known_ready(one.serial)]
+        if any(gate.serial not in one.watches for one in seeing):
+            raise Violation(f"gate {gate.serial} was told to arm unwatched")
         gate.told_to_arm = True
         if not gate.hung and not gate.killed:
             self.at(self.now_ms + 5 + self.rng.randrange(200), warden.BecameArmed(gate.serial))
+
+    def known_ready(self, serial: int) -> bool:
+        """Whether the warden knows this process to be at work."""
+        known = self.state.find(serial)
+        return known is not None and known.stage is Stage.READY
 
     # --- what must hold -----------------------------------------------------------------------------------------------
 
@@ -339,7 +349,10 @@ class World:
                 raise Violation(f"gate {one.serial} takes scanners from {one.zygote}, not from {zygote.serial}")
             if one.kind is Kind.GATE and one.mode is not self.state.mode:
                 raise Violation(f"gate {one.serial} is in mode {one.mode.name}, the host in {self.state.mode.name}")
-            if one.serial != armed and one.kind in (Kind.GATE, Kind.WATCHDOG) and one.watches != armed:
-                raise Violation(f"{one.kind} {one.serial} watches {one.watches}, not the armed gate {armed}")
+            gates = {other.serial for other in self.living.values() if other.kind is Kind.GATE}
+            if one.kind is Kind.WATCHDOG and not gates <= one.watches:
+                raise Violation(f"the watchdog watches {one.watches}, not every gate of {gates}")
+            if one.kind is Kind.GATE and one.serial != armed and armed not in one.watches:
+                raise Violation(f"standby {one.serial} watches {one.watches}, not the armed gate {armed}")
         if self.releases not in self.answered | {1}:
             raise Violation(f"nobody heard what became of release {self.releases}")

@@ -9,7 +9,8 @@ Rules:
 3. When the armed gate dies, the standby arms itself (it watches the same pidfd) and is told so as well; a new standby
    follows.  Armed gates that die `GATE_DEATHS_MAX` times within `GATE_DEATHS_WINDOW_MS` set the host to observe: it may
    be the sensor itself that hurts it.
-4. The watchdog's own beat is watched here; stale, it is killed and rule 2 applies.
+4. The watchdog watches every gate from the moment that it could arm itself, so that nothing that is killed or stopped
+   later leaves a gate unwatched.  The watchdog's own beat is watched here; stale, it is killed and rule 2 applies.
 5. A process that does not become ready within `PROCESS_READY_MS` is killed.
 6. Another release: a new zygote is started beside the old one; when it is ready, the gates take their scanners from it
    and the old one ends.  If it fails, the old one goes on and the release is refused, with the zygote's own words.
@@ -319,14 +320,20 @@ def _ready(turn: _Turn, event: BecameReady) -> None:
     elif process.kind is Kind.ZYGOTE and process.release == turn.state.release:
         for gate in turn.state.of(Kind.GATE):
             turn.commands.append(Connect(gate.serial, process.serial))
+    _watch(turn, process)
+
+
+def _watch(turn: _Turn, process: Process) -> None:
+    """A gate is watched from the moment it could arm, by the watchdog; a standby watches the gate that answers."""
+    gates = [one for one in turn.state.of(Kind.GATE) if one.stage is not Stage.STARTING]
     active = turn.state.active_gate
-    if (
-        active is not None
-        and active.stage is Stage.ARMED
-        and process.kind in (Kind.WATCHDOG, Kind.GATE)
-        and process.serial != active.serial
-    ):
-        turn.commands.append(WatchGate(process.serial, active.serial))
+    if process.kind is Kind.WATCHDOG:
+        turn.commands.extend(WatchGate(process.serial, gate.serial) for gate in gates)
+    elif process.kind is Kind.GATE:
+        watchdogs = [one for one in turn.state.of(Kind.WATCHDOG) if one.stage is Stage.READY]
+        turn.commands.extend(WatchGate(watchdog.serial, process.serial) for watchdog in watchdogs)
+        if active is not None and active.stage is Stage.ARMED and active.serial != process.serial:
+            turn.commands.append(WatchGate(process.serial, active.serial))
 
 
 def _armed(turn: _Turn, event: BecameArmed) -> None:
@@ -334,10 +341,9 @@ def _armed(turn: _Turn, event: BecameArmed) -> None:
     if process is None or process.kind is not Kind.GATE:
         return
     turn.put(replace(process, stage=Stage.ARMED))
-    for watcher in turn.state.processes:
-        watches = watcher.kind is Kind.WATCHDOG or (watcher.kind is Kind.GATE and watcher.serial != event.serial)
-        if watches and watcher.stage is Stage.READY:
-            turn.commands.append(WatchGate(watcher.serial, event.serial))
+    for standby in turn.state.of(Kind.GATE):
+        if standby.stage is Stage.READY:
+            turn.commands.append(WatchGate(standby.serial, event.serial))
     if turn.state.announced:
         turn.note(NoteKind.GATE_REPLACED, event.serial)
     else:

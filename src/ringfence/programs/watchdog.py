@@ -1,7 +1,7 @@
-"""The process that watches the gate's beat: a stale beat is SIGKILL, and the kernel then frees everybody who waits.
+"""The process that watches the gates' beats: a stale beat is SIGKILL, and the kernel then frees everybody who waits.
 
-It holds a pidfd and a page of shared memory, and nothing else: same uid as the gate, no capability, no file.  It beats
-itself; the warden watches that.
+It holds a pidfd and a page of shared memory for each gate, the standby's included, because a standby arms itself; and
+nothing else: same uid as a gate that answers, no capability, no file.  It beats itself; the warden watches that.
 """
 
 import os
@@ -32,37 +32,35 @@ def main(arguments: Arguments, warden: Channel) -> None:
     os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
     sandbox.enter(processes.WATCHDOG)
     warden.send(catalogue.READY, catalogue.READY_BODY.pack(0, bytes(32), 0))
-    watched: tuple[int, Beat] | None = None
+    watched: list[tuple[int, Beat]] = []
     while True:
         beat.beat()
         poll = select.poll()
         poll.register(warden, select.POLLIN)
-        if watched is not None:
-            poll.register(watched[0], select.POLLIN)
+        for pidfd, _ in watched:
+            poll.register(pidfd, select.POLLIN)
         poll.poll(limits.HEARTBEAT_INTERVAL_MS // 2)
         while (received := warden.receive(wait=False)) is not None:
             if received.frame.type != catalogue.WATCH or len(received.descriptors) != WATCHED_DESCRIPTORS:
                 raise FrameRefused(f"the warden sent a frame of type {received.frame.type} to the watchdog", WAY_OUT)
-            if watched is not None:
-                os.close(watched[0])
-            watched = (received.descriptors[0], Beat(received.descriptors[1]))
+            watched.append((received.descriptors[0], Beat(received.descriptors[1])))
             os.close(received.descriptors[1])
-        watched = _check(watched)
+        watched = [one for one in watched if _lives(*one)]
 
 
-def _check(watched: tuple[int, Beat] | None) -> tuple[int, Beat] | None:
-    """Kill the gate when its beat is stale; forget it once it is dead."""
-    if watched is None:
-        return None
-    pidfd, beat = watched
+def _lives(pidfd: int, beat: Beat) -> bool:
+    """Kill a gate whose beat is stale; False once it is dead, and forgotten."""
     poll = select.poll()
     poll.register(pidfd, select.POLLIN)
     if poll.poll(0):
         os.close(pidfd)
-        return None
+        return False
     if beat.age_ms() > limits.HEARTBEAT_STALE_MS:
-        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-    return watched
+        try:
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass  # it died in this very moment, or it is a standby, still root, which the warden sees to
+    return True
 
 
 if __name__ == "__main__":
