@@ -9,8 +9,7 @@ Rules:
 3. When the armed gate dies, the standby arms itself (it watches the same pidfd) and is told so as well; a new standby
    follows.  Armed gates that die `GATE_DEATHS_MAX` times within `GATE_DEATHS_WINDOW_MS` set the host to observe: it may
    be the sensor itself that hurts it.
-4. The watchdog watches every gate from the moment that it could arm itself, so that nothing that is killed or stopped
-   later leaves a gate unwatched.  The watchdog's own beat is watched here; stale, it is killed and rule 2 applies.
+4. The watchdog watches every gate from the moment that it could arm itself.  Its own beat is watched here.
 5. A process that does not become ready within `PROCESS_READY_MS` is killed.
 6. Another release: a new zygote is started beside the old one; when it is ready, the gates take their scanners from it
    and the old one ends.  If it fails, the old one goes on and the release is refused, with the zygote's own words.
@@ -296,8 +295,7 @@ def step(state: WardenState, event: Event, now_ms: int) -> tuple[WardenState, tu
     return turn.state, tuple(turn.commands)
 
 
-def _begin(turn: _Turn, event: Begin) -> None:
-    del event
+def _begin(turn: _Turn, _event: Begin) -> None:
     turn.start(Kind.ZYGOTE, turn.state.release)
     turn.start(Kind.WATCHDOG)
     turn.start(Kind.COURIER)
@@ -324,7 +322,7 @@ def _ready(turn: _Turn, event: BecameReady) -> None:
 
 
 def _watch(turn: _Turn, process: Process) -> None:
-    """A gate is watched from the moment it could arm, by the watchdog; a standby watches the gate that answers."""
+    """Rule 4; and a standby watches the gate that answers."""
     gates = [one for one in turn.state.of(Kind.GATE) if one.stage is not Stage.STARTING]
     active = turn.state.active_gate
     if process.kind is Kind.WATCHDOG:
