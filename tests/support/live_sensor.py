@@ -157,6 +157,7 @@ class LiveSensor:
     def wait_protected(self) -> None:
         """Until one gate is armed, a standby waits, and every scanner's slot is filled."""
         self.wait_until(lambda: len(self.pids("gate")) == 1 and len(self.pids("standby")) == 1)
+        self.wait_until(lambda: any(one.state == b"standby" for one in self.status().processes))
         count = len(os.sched_getaffinity(0)) + limits.SCANNERS_SPARE + 1
         self.wait_until(lambda: len(self.pids("scanner")) >= count)
         assert self.open(self.fresh()).refused is False
