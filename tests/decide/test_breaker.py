@@ -106,6 +106,14 @@ def test_the_window_forgets() -> None:
         assert breaker.judge(judged(number), now_ms) is Tripped.NO
 
 
+def test_old_bad_files_at_a_quiet_moment_convict_nobody() -> None:
+    """Clean files are judged once and then are silent: they count although it was long ago."""
+    breaker = Breaker()
+    for inode in range(100, 200):
+        breaker.judged_clean((1, inode), 0)
+    assert first_trip(breaker, [judged(inode) for inode in range(30)], now_ms=50 * WINDOW) == (0, Tripped.NO)
+
+
 def test_a_conviction_stands_until_it_is_reset() -> None:
     breaker = Breaker()
     first_trip(breaker, [judged(inode) for inode in range(OLD_MAX)])

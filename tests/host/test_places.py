@@ -63,8 +63,13 @@ def test_a_plain_directory_becomes_a_mount(tmp_path: Path) -> None:
     assert resolve(str(tmp_path)) == (Place(str(tmp_path), PlaceKind.MOUNT), True)
 
 
-def test_a_file_system_is_marked_as_it_is(tmp_path: Path) -> None:
-    assert resolve(f"filesystem:{tmp_path}") == (Place(str(tmp_path), PlaceKind.FILE_SYSTEM), False)
+def test_a_file_system_is_marked_as_it_is(ground: Path) -> None:
+    assert resolve(f"filesystem:{ground}") == (Place(str(ground), PlaceKind.FILE_SYSTEM), False)
+
+
+def test_the_root_file_system_is_refused_by_whatever_path() -> None:
+    with pytest.raises(PathRefused, match="its own questions"):
+        resolve("filesystem:/etc")
 
 
 def test_a_mount_point_is_not_bound_again(ground: Path) -> None:

@@ -4,8 +4,9 @@ It watches what the active release condemns and decides, in this order:
 
 1. `BREAKER_VITAL_FILES_MAX` distinct vital or vouched files condemned: the release is convicted.
 2. In the window, at least `BREAKER_OLD_FILES_MAX` distinct files that are *older than the release's activation* were
-   condemned, and they are at least `BREAKER_OLD_SHARE_PERCENT` of all old files judged: the release is convicted.
-   Only old files count, because they are what a machine runs on, and because an attacker can make any number of new
+   condemned, and they are at least `BREAKER_OLD_SHARE_PERCENT` of all old files judged since then: the release is
+   convicted.  (The clean ones of all the time count, because they are judged once and are silent afterwards: eight old
+   web shells, read at a quiet moment, must not switch the protection off.)  Only old files count, because they are what a machine runs on, and because an attacker can make any number of new
    ones: dropping a hundred test files must not switch the protection off.
 3. In the window one rule condemned `BREAKER_RULE_FILES_MAX` distinct files: that rule alone goes to observe.
 
@@ -111,7 +112,7 @@ class Breaker:
         """Record a judgement; says whether it trips something now."""
         if not judgement.condemned and not judgement.older_than_release:
             return Tripped.NO
-        for recent in (self._old, self._old_condemned, self._condemned):
+        for recent in (self._old_condemned, self._condemned):
             recent.forget_before(now_ms - limits.BREAKER_WINDOW_MS)
         self._note(judgement, now_ms)
         if not judgement.condemned or self.release_tripped:

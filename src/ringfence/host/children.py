@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 
 from ringfence.decide.warden import Kind
@@ -91,6 +92,9 @@ class Children:
         default_factory=lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     )
     """Scanners' end and courier's end.  The warden keeps both: a courier that dies leaves its queue to the next."""
+
+    activated_ns: dict[int, int] = field(default_factory=dict)
+    """Release -> wall time at which the first gate took scanners with it."""
 
     active_release: int = 0
     convicted_release: int = 0
@@ -201,11 +205,19 @@ class Children:
         """Let a gate take its scanners from a zygote."""
         gate_end, zygote_end = Channel.pair()
         number = self.release_of(zygote)
-        body = catalogue.READY_BODY.pack(0, bytes.fromhex(self.contents[number].sha256), number)
+        # the first connection is the activation; a gate or zygote that is replaced later does not make files older
+        activated_ns = self.activated_ns.setdefault(number, time.time_ns())
+        body = catalogue.READY_BODY.pack(activated_ns, bytes.fromhex(self.contents[number].sha256), number)
         self._send(zygote, catalogue.ADOPT_GATE, b"", (zygote_end.fileno(),))
         self._send(gate, catalogue.USE_ZYGOTE, body, (gate_end.fileno(), zygote.known[0]))
         gate_end.close()
         zygote_end.close()
+
+    def forget_releases(self, kept: set[int]) -> None:
+        """Let go of the contents of every other release."""
+        for number in set(self.contents) - kept:
+            os.close(self.contents.pop(number).descriptor)
+            self.activated_ns.pop(number, None)
 
     def watch(self, watcher: Child, gate: Child) -> None:
         """Let a watcher see a gate's life and beat."""

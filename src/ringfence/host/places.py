@@ -31,12 +31,13 @@ def resolve(wanted: str) -> tuple[Place, bool]:
     whole = scheme == PlaceKind.FILE_SYSTEM and rest.startswith("/")
     path = os.path.realpath(rest if whole else wanted)
     try:
-        mode = os.stat(path).st_mode
+        found = os.stat(path)
     except OSError as error:
         raise PathRefused(f"{wanted}: {error.strerror}", WAY_OUT) from error
-    if not stat.S_ISDIR(mode):
+    if not stat.S_ISDIR(found.st_mode):
         raise PathRefused(f"{wanted}: not a directory", WAY_OUT)
-    if path in NEVER or path.startswith(("/proc/", "/sys/", "/dev/")):
+    on_root = whole and found.st_dev == os.stat("/").st_dev
+    if on_root or path in NEVER or path.startswith(("/proc/", "/sys/", "/dev/")):
         raise PathRefused(
             f"{wanted}: protecting {path} would put the sensor behind its own questions",
             "protect the directories that hold programs and data, such as /srv, /home, /usr or /var/www",

@@ -179,14 +179,13 @@ class Gate:
 
     def _use_zygote(self, received: Received) -> None:
         """Another release: every verdict is forgotten, every file asks again."""
-        version, _, release_index = unpack_exact(catalogue.READY_BODY, received.frame.body, "use_zygote")
-        del version
+        activated_ns, _, release_index = unpack_exact(catalogue.READY_BODY, received.frame.body, "use_zygote")
         channel, known = received.descriptors
         room = self._room
         with room.judging:
             room.release_generation += 1
             room.known = KnownTable(known, writable=True)
-            room.state.new_release(time.time_ns())
+            room.state.new_release(int(activated_ns))
             self._release_index = int(release_index)
         os.close(known)
         self._outbox.forget_repeats()
@@ -217,7 +216,6 @@ class Gate:
             return
         gc.collect()
         gc.freeze()
-        self._room.state.activated_ns = time.time_ns()
         self._room.empty_at_ns = time.monotonic_ns()  # nobody can have asked before the first mark
         self._room.marks.arm()
         self._room.slots.fill()  # the first questions wait for their scanner's birth, a few hundredths of a second

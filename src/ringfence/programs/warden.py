@@ -63,6 +63,7 @@ class Warden:
         self._selector = selectors.DefaultSelector()
         self._store = Path(arguments.one("store"))
         self._server = operator_socket.listen(arguments.one("socket"))
+        self._releases = 1
         self._loading: Channel | None = None
         self._asking: list[Channel] = []
         self._asked_ms = 0
@@ -128,6 +129,8 @@ class Warden:
         elif note.kind is NoteKind.RELEASE_CONVICTED:
             self._children.convicted_release = note.number
         self._notes.take(note)
+        if note.kind in (NoteKind.RELEASE_ACTIVATED, NoteKind.RELEASE_REFUSED):
+            self._children.forget_releases({self._state.release, self._state.candidate})
         if self._loading is not None and note.kind in (NoteKind.RELEASE_ACTIVATED, NoteKind.RELEASE_REFUSED):
             text = b"" if note.kind is NoteKind.RELEASE_ACTIVATED else self._notes.last_refusal.encode()
             self._answer(self._loading, catalogue.LOAD_ANSWER, text)
@@ -265,7 +268,8 @@ class Warden:
             self._answer(
                 self._loading, catalogue.LOAD_ANSWER, b"content-refused\nanother release was loaded\nload again"
             )
-        number = max(self._children.contents) + 1
+        self._releases += 1
+        number = self._releases
         self._children.contents[number] = Content(number, descriptor, digest)
         self._loading = operator
         self._step(machine.NewRelease(number))

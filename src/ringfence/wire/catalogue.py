@@ -69,7 +69,9 @@ KILL_BODY: Final = struct.Struct(">I")
 """slot."""
 
 READY_BODY: Final = struct.Struct(">Q32sQ")
-"""release version, release SHA-256, known-table generation (all zero except from the zygote)."""
+"""release version, release SHA-256, release number; all zero but from the zygote.
+
+In USE_ZYGOTE the first field is the wall time, in nanoseconds, at which the release became active on this host."""
 
 MODE_BODY: Final = struct.Struct(">B3x")
 """a `Mode`."""
