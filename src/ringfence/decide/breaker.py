@@ -5,9 +5,10 @@ It watches what the active release condemns and decides, in this order:
 1. `BREAKER_VITAL_FILES_MAX` distinct vital or vouched files condemned: the release is convicted.
 2. In the window, at least `BREAKER_OLD_FILES_MAX` distinct files that are *older than the release's activation* were
    condemned, and they are at least `BREAKER_OLD_SHARE_PERCENT` of all old files judged since then: the release is
-   convicted.  (The clean ones of all the time count, because they are judged once and are silent afterwards: eight old
-   web shells, read at a quiet moment, must not switch the protection off.)  Only old files count, because they are what a machine runs on, and because an attacker can make any number of new
-   ones: dropping a hundred test files must not switch the protection off.
+   convicted.  Clean ones count however long ago, because they are judged once and silent afterwards: eight old web
+   shells, read at a quiet moment, must not switch the protection off.  Only old files count, because they are what a
+   machine runs on, and because an attacker can make any number of new ones: dropping a hundred test files must not
+   switch the protection off either.
 3. In the window one rule condemned `BREAKER_RULE_FILES_MAX` distinct files: that rule alone goes to observe.
 
 A convicted release stays in observe until another release or the operator's word.  Time is monotonic milliseconds.

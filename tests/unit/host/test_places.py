@@ -15,10 +15,6 @@ def test_a_plain_directory_is_bound_first(tmp_path: Path) -> None:
     assert resolve(str(tmp_path)) == (Place(str(tmp_path), PlaceKind.MOUNT), True)
 
 
-def test_a_whole_file_system_is_not(tmp_path: Path) -> None:
-    assert resolve(f"filesystem:{tmp_path}") == (Place(str(tmp_path), PlaceKind.FILE_SYSTEM), False)
-
-
 def test_links_are_followed(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
