@@ -58,24 +58,23 @@ class Channel:
 
     def send(self, frame_type: int, body: bytes, descriptors: tuple[int, ...] = ()) -> None:
         """Send one frame.  Raises ChannelClosed, or BlockingIOError when the peer's queue stays full."""
-        message = encode_frame(frame_type, body)
-        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
-        try:
-            self.socket.sendmsg([message], ancillary, socket.MSG_NOSIGNAL)
-        except (BrokenPipeError, ConnectionResetError, ConnectionRefusedError) as error:
-            raise ChannelClosed from error
+        self._send(frame_type, body, descriptors, 0)
 
     def try_send(self, frame_type: int, body: bytes, descriptors: tuple[int, ...] = ()) -> bool:
         """Send without waiting; False when the peer's queue is full.  Raises ChannelClosed."""
+        try:
+            self._send(frame_type, body, descriptors, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _send(self, frame_type: int, body: bytes, descriptors: tuple[int, ...], flags: int) -> None:
         message = encode_frame(frame_type, body)
         ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
         try:
-            self.socket.sendmsg([message], ancillary, socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return False
+            self.socket.sendmsg([message], ancillary, socket.MSG_NOSIGNAL | flags)
         except (BrokenPipeError, ConnectionResetError, ConnectionRefusedError) as error:
             raise ChannelClosed from error
-        return True
 
     def receive(self, *, wait: bool = True) -> Received | None:
         """The next frame; None when `wait` is false and none is there, or when the socket's timeout passed.

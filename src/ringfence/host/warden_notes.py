@@ -93,9 +93,6 @@ class Notes:
         """The sensor cannot start."""
         self._say_parent(catalogue.FAILED, failure.encode("utf-8", "backslashreplace")[:FAILURE_BYTES_MAX])
 
-    def stopped(self) -> None:
-        """Everything has ended; the parent sees the channel close."""
-
     def event(self, kind: HostEventKind, subject: str, detail: str) -> None:
         """Something happened to the sensor."""
         event = SensorEvent(

@@ -85,7 +85,6 @@ class Warden:
             self._supervise()
             self._step(machine.Tick())
             self._report_status()
-        self._notes.stopped()
 
     def _step(self, event: machine.Event) -> None:
         self._state, commands = machine.step(self._state, event, now_ms())
