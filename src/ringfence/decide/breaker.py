@@ -60,6 +60,9 @@ class _Recent(Generic[Key]):
     def __len__(self) -> int:
         return len(self._seen_ms)
 
+    def __contains__(self, key: Key) -> bool:
+        return key in self._seen_ms
+
     def note(self, key: Key, now_ms: int) -> None:
         self._seen_ms.pop(key, None)
         if len(self._seen_ms) >= limits.BREAKER_FILES_TRACKED_MAX:
@@ -107,7 +110,8 @@ class Breaker:
 
     def judged_clean(self, key: FileKey, now_ms: int) -> None:
         """A file older than the release was judged clean: the common case, and all that it needs."""
-        self._old.note(key, now_ms)
+        if key not in self._old:  # old files count once and for good: nothing looks at when they were seen
+            self._old.note(key, now_ms)
 
     def judge(self, judgement: Judgement, now_ms: int) -> Tripped:
         """Record a judgement; says whether it trips something now."""

@@ -20,7 +20,7 @@ dataclass and cost a third.
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, unique
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ringfence.decide.breaker import Breaker, Judgement, Tripped
 from ringfence.decide.strikes import Strikes
@@ -80,6 +80,10 @@ GO_ON_PARTIAL = Plan(Answer.ALLOW, MarkWish.QUIET, rescan=True)
 GO_ON_HOT = Plan(Answer.ALLOW, MarkWish.HOT)
 
 
+_CLEAN: Final = Outcome.CLEAN
+"""Enumerations look their members up slowly: what every question needs is looked up once."""
+
+
 class Question(NamedTuple):
     """One question, as the responder sees the file."""
 
@@ -129,14 +133,15 @@ def on_question(state: GateState, question: Question, *, budget_ms: int, pending
 
     `budget_ms` is what is left of its deadline, `pending` how many more wait in the kernel.
     """
-    if not question.regular or question.look[2] == 0 or question.own:
+    key, look, executes, regular, own = question
+    if not regular or look[2] == 0 or own:
         return GO_ON
-    known = state.cache.recall(question.key, question.look)
+    known = state.cache.recall(key, look)
     if known is not None:
         return _from_memory(state, question, known, now_ms)
-    if not question.executes and _is_churning(state, question.key, now_ms):
+    if state.churn and not executes and _is_churning(state, key, now_ms):
         return GO_ON_HOT
-    if state.strikes.quarantined((question.key, question.look)):
+    if state.strikes and state.strikes.quarantined((key, look)):
         return _without_verdict(UnknownReason.PAIR_QUARANTINED, rescan=False)
     if budget_ms <= 0:
         return _without_verdict(UnknownReason.DEADLINE_PASSED, rescan=True)
@@ -147,7 +152,7 @@ def on_question(state: GateState, question: Question, *, budget_ms: int, pending
 
 def on_verdict(state: GateState, question: Question, verdict: ScanVerdict, *, vital: bool, now_ms: int) -> Plan:
     """Decide after a scanner spoke.  `vital` is the gate's own knowledge of the file."""
-    if verdict.outcome is Outcome.CLEAN:  # nearly always: kept short, because every first read in the machine pays it
+    if verdict.outcome is _CLEAN:  # nearly always: kept short, because every first read in the machine pays it
         if question.look[1] < state.activated_ns:
             state.breaker.judged_clean(question.key, now_ms)
         _remember_clean(state, question, verdict, now_ms)
@@ -198,11 +203,10 @@ def on_ahead_verdict(state: GateState, question: Question, verdict: ScanVerdict,
 
 def _remember_clean(state: GateState, question: Question, verdict: ScanVerdict, now_ms: int) -> None:
     """Store a clean verdict; one more version of a file that was known in another counts for the hot-file rule."""
-    before = state.cache.remember(
-        question.key, Remembered(question.look, Outcome.CLEAN, verdict.rule, verdict.deep)
-    )
-    if before is not None and before.look != question.look:
-        _note_churn(state, question.key, now_ms)
+    key, look = question.key, question.look
+    before = state.cache.remember(key, Remembered(look, _CLEAN, verdict.rule, verdict.deep))
+    if before is not None and before.look != look:
+        _note_churn(state, key, now_ms)
 
 
 def _remember_condemned(state: GateState, question: Question, verdict: ScanVerdict, *, spared: bool) -> Outcome:
@@ -223,7 +227,7 @@ def _judge(state: GateState, question: Question, outcome: Outcome, rule: int, *,
 
 
 def _from_memory(state: GateState, question: Question, known: Remembered, now_ms: int) -> Plan:
-    if known.outcome is Outcome.CLEAN:
+    if known.outcome is _CLEAN:
         return GO_ON_QUIET
     if known.outcome is Outcome.SUSPICIOUS:
         return GO_ON_QUIET  # it was reported when it was scanned; the same version again says nothing new

@@ -17,6 +17,10 @@ class Strikes:
         self._entries_max = entries_max
         self._counts: dict[Pair, int] = {}
 
+    def __len__(self) -> int:
+        """Pairs with at least one fault."""
+        return len(self._counts)
+
     def struck(self, pair: Pair) -> bool:
         """Record one more fault; True exactly when this one puts the pair into quarantine."""
         count = self._counts.pop(pair, 0) + 1
@@ -27,7 +31,7 @@ class Strikes:
 
     def quarantined(self, pair: Pair) -> bool:
         """Whether the pair is out of synchronous scanning."""
-        return bool(self._counts) and self._counts.get(pair, 0) >= self._strikes_max
+        return self._counts.get(pair, 0) >= self._strikes_max
 
     def clear(self) -> None:
         """A new release starts with no strikes."""

@@ -5,9 +5,12 @@ were scanned; the table is bounded by two generations (the young one grows to ha
 and what is asked again moves back), so that forgetting costs nothing and an attacker can only make us scan again.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ringfence.model.verdict import Outcome
+
+_UNKNOWN: Final = Outcome.UNKNOWN
+"""As a global: an enumeration looks its members up slowly, and every question would pay for it."""
 
 FileKey = tuple[int, int]
 """(device, inode)."""
@@ -53,7 +56,7 @@ class VerdictCache:
 
         An unknown outcome is refused with ValueError: it would read as an answer later.
         """
-        if known.outcome is Outcome.UNKNOWN:
+        if known.outcome is _UNKNOWN:
             raise ValueError("an unknown outcome is never remembered")
         before = self._young.get(key) or self._old.get(key)
         self._put(key, known)

@@ -14,7 +14,7 @@ import os
 import time
 from typing import Final
 
-from ringfence.decide.gate import SCAN_IT, Plan, Question, on_no_verdict, on_question, on_verdict
+from ringfence.decide.gate import SCAN_IT, Answer, Plan, Question, on_no_verdict, on_question, on_verdict
 from ringfence.host import fanotify
 from ringfence.host.fanotify import EVENT, EXEC_PERMISSION, FIONREAD, OPEN_PERMISSION, RESPONSE
 from ringfence.host.gate_room import Case, GateRoom
@@ -28,6 +28,12 @@ from ringfence.wire.catalogue import FLAG_DEEP, FLAG_DIGEST, FLAG_KNOWN
 _NANOSECONDS: Final = 1_000_000
 _EMPTY_COUNT: Final = bytes(4)
 _WORTH_KNOWING: Final = FLAG_DIGEST | FLAG_DEEP | FLAG_KNOWN
+_NEW: Final = FLAG_DIGEST | FLAG_DEEP
+_NOT_SKIPPED: Final = UnknownReason.NONE
+_CLEAN: Final = Outcome.CLEAN
+_DENY: Final = Answer.DENY
+"""Enumerations look their members up slowly: what every question needs is looked up once."""
+
 
 
 def source_of(mask: int) -> str:
@@ -124,7 +130,7 @@ class Responder:
             if plan.response is not None:
                 known = room.state.cache.recall(question.key, question.look)
                 rule = known.rule if known is not None else 0
-        if plan.skipped is not UnknownReason.NONE:
+        if plan.skipped is not _NOT_SKIPPED:
             plan = self._closing(plan, descriptor)
         if plan.response is not None:
             case = Case(plan, question, descriptor, pid, source_of(mask), job, rule, quarantined)
@@ -134,12 +140,12 @@ class Responder:
         room.mark(descriptor, question, plan)
         if generation != room.release_generation:
             room.unlearn(descriptor, question)  # decided by a release that is no longer the active one
-        if plan.answer == fanotify.DENY:
+        if plan.answer is _DENY:
             counters.denied += 1
             self._reply(descriptor, fanotify.DENY)
         else:
             self._reply(descriptor, fanotify.ALLOW)
-        if plan.skipped is not UnknownReason.NONE:
+        if plan.skipped is not _NOT_SKIPPED:
             self._report(Case(plan, question, descriptor, pid, source_of(mask), job, rule, quarantined))
         if plan.rescan:
             room.rescan(descriptor)
@@ -148,7 +154,7 @@ class Responder:
         room, slot = self._room, self._slot
         self._job += 1
         generation = room.release_generation  # before the link: an old link must never pass for a new one
-        link = slot.borrow(budget_ms)
+        link = slot.link or slot.borrow(budget_ms)
         if link is None:
             plan, quarantined = on_no_verdict(room.state, question, UnknownReason.SCANNER_ABSENT)
             return plan, 0, self._job, quarantined
@@ -166,10 +172,11 @@ class Responder:
         if generation != room.release_generation:
             return self._scan(question, descriptor, budget_ms, now_ms)  # the old release spoke: ask the new one
         verdict = answered.verdict
-        if verdict.outcome is Outcome.CLEAN:
-            if answered.flags & _WORTH_KNOWING == FLAG_DIGEST | FLAG_DEEP:
+        if verdict.outcome is _CLEAN:
+            flags = answered.flags
+            if flags & _WORTH_KNOWING == _NEW:
                 room.known.add(answered.digest)
-            elif answered.flags & FLAG_KNOWN:
+            elif flags & FLAG_KNOWN:
                 room.counters.scans_known_hash += 1
             return on_verdict(room.state, question, verdict, vital=False, now_ms=now_ms), verdict.rule, self._job, False
         with room.judging:

@@ -17,10 +17,12 @@ from ringfence.wire import catalogue
 from ringfence.wire.frames import FRAME_VERSION, HEADER
 
 _SCAN_HEADER: Final = HEADER.pack(FRAME_VERSION, catalogue.SCAN, catalogue.SCAN_BODY.size)
-_VERDICT: Final = struct.Struct(HEADER.format + catalogue.VERDICT_BODY.format[1:])
-_VERDICT_HEADER: Final = (FRAME_VERSION, catalogue.VERDICT, catalogue.VERDICT_BODY.size)
+_VERDICT_HEADER: Final = HEADER.pack(FRAME_VERSION, catalogue.VERDICT, catalogue.VERDICT_BODY.size)
+_VERDICT_BYTES: Final = len(_VERDICT_HEADER) + catalogue.VERDICT_BODY.size
 _OUTCOMES: Final = {int(one): one for one in Outcome}
 _REASONS: Final = {int(one): one for one in UnknownReason}
+_DESCRIPTOR: Final = struct.Struct("=i")
+_CLEAN: Final = int(Outcome.CLEAN)
 
 
 class ScannerFault(Exception):
@@ -72,10 +74,10 @@ class ScannerLink:
 
     def send(self, job: int, descriptor: int, size_bytes: int, purpose: int) -> None:
         """Hand the file over.  Raises ScannerFault."""
-        body = catalogue.SCAN_BODY.pack(job, size_bytes, purpose)
-        passed = ((socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptor.to_bytes(4, "little")),)
+        frame = _SCAN_HEADER + catalogue.SCAN_BODY.pack(job, size_bytes, purpose)
+        passed = ((socket.SOL_SOCKET, socket.SCM_RIGHTS, _DESCRIPTOR.pack(descriptor)),)
         try:
-            self._socket.sendmsg((_SCAN_HEADER, body), passed, socket.MSG_NOSIGNAL)
+            self._socket.sendmsg((frame,), passed, socket.MSG_NOSIGNAL)
         except BlockingIOError:
             raise ScannerFault(UnknownReason.DEADLINE_PASSED) from None
         except OSError:
@@ -84,7 +86,7 @@ class ScannerLink:
     def receive(self) -> Answered:
         """The next verdict.  Raises ScannerFault."""
         try:
-            message = os.read(self._descriptor, _VERDICT.size + 1)
+            message = os.read(self._descriptor, _VERDICT_BYTES + 1)
         except BlockingIOError:
             raise ScannerFault(UnknownReason.DEADLINE_PASSED) from None
         except OSError:
@@ -98,28 +100,44 @@ class ScannerLink:
         """
         deadline_ns = time.monotonic_ns() + self._budget_ms * 1_000_000
         self.send(job, descriptor, size_bytes, catalogue.PURPOSE_SYNCHRONOUS)
+        answered = self.receive()
         for _ in range(LATE_ANSWERS_MAX):
-            answered = self.receive()
             if answered.job == job:
                 return answered
             left_ms = (deadline_ns - time.monotonic_ns()) // 1_000_000
             if left_ms <= 0:
                 raise ScannerFault(UnknownReason.DEADLINE_PASSED)
             self.limit_wait(left_ms)
+            answered = self.receive()
         raise ScannerFault(UnknownReason.SCANNER_GARBAGE)
+
+
+_CLEAN_VERDICTS: Final = {
+    flags: ScanVerdict(
+        Outcome.CLEAN,
+        UnknownReason.NONE,
+        catalogue.NO_RULE,
+        vouched=False,
+        deep=flags & catalogue.FLAG_DEEP != 0,
+        partial=flags & catalogue.FLAG_PARTIAL != 0,
+    )
+    for flags in range(catalogue.FLAG_KNOWN << 1)
+    if not flags & catalogue.FLAG_VOUCHED
+}
+"""The common case, made once: flags -> verdict."""
 
 
 def _decode(message: bytes) -> Answered:
     if not message:
         raise ScannerFault(UnknownReason.SCANNER_DIED)
-    if len(message) != _VERDICT.size:
+    if len(message) != _VERDICT_BYTES or not message.startswith(_VERDICT_HEADER):
         raise ScannerFault(UnknownReason.SCANNER_GARBAGE)
-    version, kind, length, job, outcome_number, reason_number, flags, rule, digest = _VERDICT.unpack(message)
+    job, outcome_number, reason_number, flags, rule, digest = catalogue.VERDICT_BODY.unpack_from(message, HEADER.size)
+    if outcome_number == _CLEAN and not reason_number and (clean := _CLEAN_VERDICTS.get(flags)) is not None:
+        return Answered(job, clean, flags, digest)
     outcome = _OUTCOMES.get(outcome_number)
     reason = _REASONS.get(reason_number)
-    if (version, kind, length) != _VERDICT_HEADER or outcome is None or reason is None:
-        raise ScannerFault(UnknownReason.SCANNER_GARBAGE)
-    if (outcome is Outcome.UNKNOWN) == (reason is UnknownReason.NONE):
+    if outcome is None or reason is None or (outcome is Outcome.UNKNOWN) == (reason is UnknownReason.NONE):
         raise ScannerFault(UnknownReason.SCANNER_GARBAGE)
     verdict = ScanVerdict(
         outcome,
