@@ -8,6 +8,7 @@ from ringfence.decide.breaker import Tripped
 from ringfence.decide.gate import (
     GO_ON,
     GO_ON_HOT,
+    GO_ON_PARTIAL,
     GO_ON_QUIET,
     SCAN_IT,
     Answer,
@@ -177,7 +178,7 @@ def test_a_missing_scanner_is_not_the_files_fault() -> None:
 
 def test_a_partial_clean_scan_is_finished_later() -> None:
     plan = hear(gate(), asked(), said(Outcome.CLEAN, partial=True))
-    assert plan == Plan(Answer.ALLOW, MarkWish.QUIET, rescan=True)
+    assert plan == Plan(Answer.ALLOW, MarkWish.QUIET, skipped=UnknownReason.FILE_PARTIAL, rescan=True)
 
 
 # --- files that are written again and again -------------------------------------------------------------------------
@@ -332,7 +333,7 @@ def test_whatever_happens(
             assert last[version] is Outcome.MALICIOUS
         if plan.skipped is not UnknownReason.NONE:
             assert plan.answer is Answer.ALLOW
-            assert plan.mark is MarkWish.NONE
+            assert plan.mark is MarkWish.NONE or plan is GO_ON_PARTIAL
             assert plan.response is None
         if last.get(version) is Outcome.MALICIOUS:
             assert plan.mark is not MarkWish.QUIET

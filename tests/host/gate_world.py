@@ -153,6 +153,7 @@ def gate_world(
     *,
     report: Callable[[Case], None] | None = None,
     fails_closed: Callable[[int], bool] = lambda _: False,
+    rescans_max: int = 100,
 ) -> Iterator[GateWorld]:
     """A room whose scanner's answers the test sends beforehand, or from another thread."""
     marks, scanner, idle_scanner = WrittenMarks(), FakeScanner(), FakeScanner()
@@ -162,6 +163,13 @@ def gate_world(
     writable, readable = known_table.create()
     cases: list[Case] = []
     rescans: list[int] = []
+
+    def rescan(descriptor: int) -> bool:
+        if len(rescans) < rescans_max:
+            rescans.append(os.fstat(descriptor).st_ino)
+            return True
+        return False
+
     room = GateRoom(
         state=GateState(mode=mode, activated_ns=0),
         marks=cast("Marks", marks),
@@ -170,7 +178,7 @@ def gate_world(
         vital_files=frozenset(),
         fails_closed=fails_closed,
         report=report or cases.append,
-        rescan=lambda descriptor: rescans.append(os.fstat(descriptor).st_ino),
+        rescan=rescan,
         own_pids=frozenset({-1}),
         empty_at_ns=time.monotonic_ns(),
     )

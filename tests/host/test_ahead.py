@@ -253,3 +253,36 @@ def test_the_old_releases_last_word_is_not_kept(file: Path, clock: Clock) -> Non
         assert not world.marks.silenced(file.stat().st_ino)
         scanned(world, ahead)
         assert len(world.room.state.cache) == 1
+
+
+def test_a_large_file_whose_whole_scan_is_late_asks_again(file: Path, clock: Clock) -> None:
+    """Its quick look was clean and silenced it; without the long look that does not hold."""
+    with gate_world() as world:
+        ahead = Ahead(world.room)
+        descriptor = os.open(file, os.O_RDONLY)
+        question = world.room.look(descriptor, executes=False, pid=1)
+        world.room.state.cache.remember(
+            question.key, Remembered(question.look, Outcome.CLEAN, 0, deep=False, partial=True)
+        )
+        world.marks.silence(descriptor)
+        assert ahead.rescan(descriptor)
+        os.close(descriptor)
+        ahead.turn()
+        clock.now_ms += limits.AHEAD_DEADLINE_MS + 1
+        ahead.turn()
+        assert [case.plan.skipped for case in world.cases] == [UnknownReason.DEADLINE_PASSED]
+        assert not world.marks.silenced(file.stat().st_ino)
+        assert len(world.room.state.cache) == 0
+
+
+def test_without_room_in_the_queue_a_rescan_is_declined(
+    file: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "AHEAD_QUEUE_MAX", 1)
+    with gate_world() as world:
+        ahead = Ahead(world.room)
+        descriptor = os.open(file, os.O_RDONLY)
+        assert ahead.rescan(descriptor)
+        assert not ahead.rescan(descriptor)
+        os.close(descriptor)
+        assert world.room.counters.ahead_dropped == 1

@@ -4,6 +4,7 @@ import os
 import struct
 import threading
 from pathlib import Path
+from typing import cast
 
 import pytest
 from tests.host.gate_world import DIGEST, FakeScanner, GateWorld, event, gate_world
@@ -15,6 +16,7 @@ from ringfence.host.responder import source_of
 from ringfence.model import limits
 from ringfence.model.records import AlertResponse, AlertSource
 from ringfence.model.verdict import Mode, Outcome, UnknownReason
+from ringfence.wire.catalogue import FLAG_PARTIAL
 
 
 @pytest.fixture
@@ -236,3 +238,74 @@ def test_what_is_silenced_while_the_release_changes_asks_again(file: Path, *, re
         assert world.ask(file) == ALLOW
         assert not world.marks.silenced(file.stat().st_ino)
         assert len(world.room.state.cache) == 0
+
+
+def test_a_large_file_that_nobody_will_finish_asks_again(file: Path) -> None:
+    """Windows of it were clean; without room for the whole scan it must not stay silent."""
+    with gate_world(rescans_max=0) as world:
+        world.scanner.answer(first_job(world), flags=FLAG_PARTIAL)
+        assert world.ask(file) == ALLOW
+        assert not world.marks.silenced(file.stat().st_ino)
+        assert len(world.room.state.cache) == 0
+        assert [case.plan.skipped for case in world.cases] == [UnknownReason.FILE_PARTIAL]
+
+
+def test_a_large_file_is_recorded_and_silent_until_the_whole_is_scanned(file: Path) -> None:
+    with gate_world() as world:
+        world.scanner.answer(first_job(world), flags=FLAG_PARTIAL)
+        assert world.ask(file) == ALLOW
+        assert world.marks.silenced(file.stat().st_ino)
+        assert world.rescans == [file.stat().st_ino]
+        assert [case.plan.skipped for case in world.cases] == [UnknownReason.FILE_PARTIAL]
+
+
+def test_where_policy_fails_closed_a_large_file_waits_for_its_whole_scan(file: Path) -> None:
+    with gate_world(fails_closed=lambda _: True) as world:
+        world.scanner.answer(first_job(world), flags=FLAG_PARTIAL)
+        assert world.ask(file) == DENY
+        assert not world.marks.silenced(file.stat().st_ino)
+        assert world.ask(file) == DENY
+        assert world.room.counters.allowed_unknown == 0
+
+
+def test_where_policy_fails_closed_no_file_is_hot(file: Path) -> None:
+    with gate_world(fails_closed=lambda _: True) as world, file.open("ab"):
+        world.scanner.answer(first_job(world))
+        assert world.ask(file) == ALLOW
+        assert world.marks.acts == []
+        assert len(world.room.hot) == 0
+
+
+def test_where_policy_fails_closed_every_version_of_a_busy_file_is_scanned(file: Path) -> None:
+    with gate_world(fails_closed=lambda _: True) as world:
+        for version in range(limits.HOT_VERSIONS_MIN + 3):
+            file.write_bytes(b"version %d" % version)
+            world.scanner.answer(first_job(world))
+            assert world.ask(file) == ALLOW
+        assert world.room.counters.scans == limits.HOT_VERSIONS_MIN + 3
+
+
+def test_vital_files_do_not_wait_for_a_scanner_that_is_being_born(file: Path) -> None:
+    """It may be the scanner's own birth that reads them."""
+    seen = file.stat()
+    with gate_world() as world:
+        world.room.vital_files = frozenset({(seen.st_dev, seen.st_ino)})
+        slot = world.room.slots.slots[0]
+        slot.link, slot.filled = None, cast("threading.Event", NeverFilled())
+        assert world.ask(file) == ALLOW
+        assert [case.plan.skipped for case in world.cases] == [UnknownReason.SCANNER_ABSENT]
+
+
+def test_nobody_waits_where_no_scanner_is_on_its_way(file: Path) -> None:
+    with gate_world() as world:
+        slot = world.room.slots.slots[0]
+        world.room.slots.zygote = None
+        slot.link, slot.filled = None, cast("threading.Event", NeverFilled())
+        assert world.ask(file) == ALLOW
+
+
+class NeverFilled:
+    """An event that must not be waited for."""
+
+    def wait(self, timeout: float) -> bool:
+        raise AssertionError(f"waited for {timeout} s")

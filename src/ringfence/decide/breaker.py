@@ -87,7 +87,7 @@ class _Recent(Generic[Key]):
             return False
 
     def __iter__(self) -> Iterator[Key]:
-        return iter(self._seen_ms)
+        return iter(list(self._seen_ms))  # in one step: another thread may change the table meanwhile
 
     def clear(self) -> None:
         self._seen_ms.clear()

@@ -68,15 +68,15 @@ class Plan:
     tripped: Tripped = Tripped.NO
 
     def refused(self) -> "Plan":
-        """The same plan with the question refused."""
-        return replace(self, answer=Answer.DENY)
+        """The same plan with the question refused, and the next one asked again."""
+        return replace(self, answer=Answer.DENY, mark=MarkWish.NONE)
 
 
 SCAN_IT = Plan(None)
 GO_ON = Plan(Answer.ALLOW)
 GO_ON_QUIET = Plan(Answer.ALLOW, MarkWish.QUIET)
-GO_ON_PARTIAL = Plan(Answer.ALLOW, MarkWish.QUIET, rescan=True)
-"""Only windows of it were scanned: the whole follows when nobody waits."""
+GO_ON_PARTIAL = Plan(Answer.ALLOW, MarkWish.QUIET, skipped=UnknownReason.FILE_PARTIAL, rescan=True)
+"""Only windows of it were scanned: that is recorded, and the whole follows when nobody waits."""
 GO_ON_HOT = Plan(Answer.ALLOW, MarkWish.HOT)
 
 
@@ -204,7 +204,7 @@ def on_ahead_verdict(state: GateState, question: Question, verdict: ScanVerdict,
 def _remember_clean(state: GateState, question: Question, verdict: ScanVerdict, now_ms: int) -> None:
     """Store a clean verdict; one more version of a file that was known in another counts for the hot-file rule."""
     key, look = question.key, question.look
-    before = state.cache.remember(key, Remembered(look, _CLEAN, verdict.rule, verdict.deep))
+    before = state.cache.remember(key, Remembered(look, _CLEAN, verdict.rule, verdict.deep, verdict.partial))
     if before is not None and before.look != look:
         _note_churn(state, key, now_ms)
 
@@ -228,7 +228,7 @@ def _judge(state: GateState, question: Question, outcome: Outcome, rule: int, *,
 
 def _from_memory(state: GateState, question: Question, known: Remembered, now_ms: int) -> Plan:
     if known.outcome is _CLEAN:
-        return GO_ON_QUIET
+        return GO_ON_PARTIAL if known.partial else GO_ON_QUIET
     if known.outcome is Outcome.SUSPICIOUS:
         return GO_ON_QUIET  # it was reported when it was scanned; the same version again says nothing new
     tripped = _judge(state, question, known.outcome, known.rule, spared=False, now_ms=now_ms)

@@ -61,7 +61,8 @@ class HotFiles:
 
     def awaits_close(self) -> bool:
         """Whether the next close of some hot file may end it (rule 2): only then must closes be heard at once."""
-        return any(hot.closes < limits.HOT_VERSIONS_MIN for hot in self._files.values())
+        files = list(self._files.values())  # in one step: other threads add files meanwhile
+        return any(hot.closes < limits.HOT_VERSIONS_MIN for hot in files)
 
     def due(self, now_ms: int) -> list[FileKey]:
         """Files whose idle scan should start now; they count as being scanned from here on."""

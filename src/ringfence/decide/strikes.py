@@ -4,6 +4,8 @@ The pair is (file identity and version); the table belongs to one release and is
 full the oldest pair goes, which costs an attacker one more dead scanner and us nothing else.
 """
 
+from contextlib import suppress
+
 from ringfence.decide.verdict_cache import FileKey, FileLook
 
 Pair = tuple[FileKey, FileLook]
@@ -25,7 +27,8 @@ class Strikes:
         """Record one more fault; True exactly when this one puts the pair into quarantine."""
         count = self._counts.pop(pair, 0) + 1
         if len(self._counts) >= self._entries_max:
-            self._counts.pop(next(iter(self._counts)))
+            with suppress(StopIteration, RuntimeError):  # another thread changed it just now: then that one made room
+                self._counts.pop(next(iter(self._counts)), None)
         self._counts[pair] = count
         return count == self._strikes_max
 

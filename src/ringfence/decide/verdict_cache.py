@@ -28,6 +28,9 @@ class Remembered(NamedTuple):
     deep: bool
     """Containers were opened and the whole file was read."""
 
+    partial: bool = False
+    """Only windows of a large file were read."""
+
 
 class VerdictCache:
     """Bounded map of verdicts.  Every operation is atomic under the interpreter lock."""

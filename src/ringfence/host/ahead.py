@@ -12,9 +12,9 @@ import os
 import select
 import time
 from collections import deque
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from ringfence.decide.gate import Question, on_ahead_verdict, on_no_verdict
+from ringfence.decide.gate import GO_ON_QUIET, Question, on_ahead_verdict, on_no_verdict
 from ringfence.host.fanotify import EVENT
 from ringfence.host.gate_room import Case, GateRoom, now_ms
 from ringfence.host.marks import nobody_writes
@@ -25,8 +25,7 @@ from ringfence.model.verdict import Outcome, UnknownReason
 from ringfence.wire.catalogue import FLAG_DEEP, FLAG_DIGEST, FLAG_KNOWN, PURPOSE_AHEAD
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(NamedTuple):
     """One file that waits for the idle scanner, with a descriptor of ours."""
 
     descriptor: int
@@ -34,8 +33,7 @@ class Waiting:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class InFlight:
+class InFlight(NamedTuple):
     """One file that the idle scanner has."""
 
     job: int
@@ -59,13 +57,14 @@ class Ahead:
         self._oldest_since_ms = 0
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
 
-    def rescan(self, descriptor: int) -> None:
-        """Queue a file by a duplicate of its descriptor.  Called from any thread; never blocks."""
+    def rescan(self, descriptor: int) -> bool:
+        """Queue a file by a duplicate of its descriptor.  Called from any thread; never blocks.  False: no room."""
         if len(self._queue) >= limits.AHEAD_QUEUE_MAX:
             self._room.counters.ahead_dropped += 1
-            return
+            return False
         self._queue.append(Waiting(os.dup(descriptor), 0, AlertSource.RESCAN))
         os.eventfd_write(self._wake, 1)
+        return True
 
     def run(self) -> None:
         """Work for ever."""
@@ -186,14 +185,14 @@ class Ahead:
         link = self._link
         if link is None or not self._flying:
             return
-        poll = select.poll()
-        poll.register(link.fileno(), select.POLLIN)
-        while self._flying and poll.poll(0):
+        while self._flying:
             try:
-                answered = link.receive()
+                answered = link.receive_now()
             except ScannerFault as fault:
                 self._struck(link, fault.reason)
                 return
+            if answered is None:
+                break
             if answered.job != self._flying[0].job:
                 self._struck(link, UnknownReason.SCANNER_GARBAGE)
                 return
@@ -224,8 +223,8 @@ class Ahead:
         if question.key in room.hot:
             clean = plan.response is None and plan.skipped is UnknownReason.NONE
             self._settle_hot(flying, clean=clean, now=now)
-        elif plan.response is None and plan.skipped is UnknownReason.NONE and nobody_writes(waiting.descriptor):
-            room.mark(waiting.descriptor, question, plan)
+        elif plan is GO_ON_QUIET:
+            room.silence(waiting.descriptor, question)
         if flying.generation != room.release_generation:
             room.unlearn(waiting.descriptor, question)
         os.close(waiting.descriptor)
@@ -254,6 +253,8 @@ class Ahead:
         )
         self._room.report(case)
         if quarantined or slow:
+            # a quick look may have called it clean: without the long one, that no longer holds
+            self._room.unlearn(flying.waiting.descriptor, flying.question)
             os.close(flying.waiting.descriptor)
         else:
             self._queue.append(flying.waiting)

@@ -70,7 +70,12 @@ def notification_group() -> int:
 
 
 def _group(flags: int) -> int:
-    descriptor = int(_init(flags, os.O_RDONLY | os.O_CLOEXEC | O_LARGEFILE))
+    """A group whose events' files are opened without waiting.
+
+    Otherwise anybody could hold up whoever reads the group, for as long as the kernel waits for the owner of a write
+    lease or for the other end of a pipe.  The kernel itself refuses a question whose file it cannot open for us.
+    """
+    descriptor = int(_init(flags, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | O_LARGEFILE))
     if descriptor >= 0:
         return descriptor
     error = failure("fanotify_init")

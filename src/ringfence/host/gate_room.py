@@ -48,8 +48,8 @@ class GateRoom:
     report: Callable[["Case"], None]
     """Put a detection or a skipped file into the outbox; never blocks."""
 
-    rescan: Callable[[int], None]
-    """Give the file behind this descriptor to the idle scanner; takes a duplicate; never blocks."""
+    rescan: Callable[[int], bool]
+    """Give the file behind this descriptor to the idle scanner; takes a duplicate; never blocks.  False: no room."""
 
     counters: GateCounters = field(default_factory=GateCounters)
     hot: HotFiles = field(default_factory=HotFiles)
@@ -82,25 +82,36 @@ class GateRoom:
         return (seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size) == question.look
 
     def mark(self, descriptor: int, question: Question, plan: Plan) -> None:
-        """Carry out the plan's wish for the ignore mark, after the second look that makes it safe."""
+        """Carry out the plan's wish for the ignore mark."""
         wish = plan.mark
-        if wish is _QUIET and nobody_writes(descriptor):
-            self.marks.silence(descriptor)
-            self.counters.ignore_marks += 1
-            if not self.unchanged(descriptor, question):  # written between scan and mark: that write would stay unseen
-                self.marks.wake(descriptor)
-                self.state.cache.forget(question.key)
-                self.counters.stale_looks += 1
-        elif wish is not _NO_WISH:
+        if wish is _QUIET and self.silence(descriptor, question):
+            return
+        if wish is not _NO_WISH:
             self.heat(descriptor, question)
 
+    def silence(self, descriptor: int, question: Question) -> bool:
+        """Silence the file until it changes, after a second look that makes it safe.  False: somebody may write it."""
+        if not nobody_writes(descriptor):
+            return False
+        self.marks.silence(descriptor)
+        self.counters.ignore_marks += 1
+        if not self.unchanged(descriptor, question):  # written between scan and mark: that write would stay unseen
+            self.unlearn(descriptor, question)
+            self.counters.stale_looks += 1
+        return True
+
     def unlearn(self, descriptor: int, question: Question) -> None:
-        """Let the file ask again: what was remembered or marked just now belongs to the release before."""
+        """Let the file ask again: what was remembered or marked just now does not hold."""
         self.state.cache.forget(question.key)
         self.marks.wake(descriptor)
 
     def heat(self, descriptor: int, question: Question) -> None:
-        """Silence reads of a file that is being written; it is scanned again and again at idle priority."""
+        """Silence reads of a file that is being written; it is scanned again and again at idle priority.
+
+        Not where policy fails closed: there each version is scanned before it is read.
+        """
+        if self.closes(descriptor):
+            return
         key = question.key
         # table, descriptor and mark change together: a mark that outlives its entry would hide the file for ever
         with self.judging:
@@ -112,6 +123,13 @@ class GateRoom:
                 self.hot_descriptors[key] = ours
             self.marks.silence_hot(descriptor)
         self.counters.hot_marks += 1
+
+    def closes(self, descriptor: int) -> bool:
+        """Whether policy refuses this file without a verdict."""
+        try:
+            return self.fails_closed(descriptor)
+        except OSError:
+            return True  # too long to be spelled: it may be below a path that fails closed
 
     def cool(self, key: tuple[int, int]) -> None:
         """End a hot file's silence: the next read asks.  Call it with `judging` held, where the file leaves `hot`."""

@@ -14,11 +14,21 @@ import os
 import time
 from typing import Final
 
-from ringfence.decide.gate import SCAN_IT, Answer, Plan, Question, on_no_verdict, on_question, on_verdict
+from ringfence.decide.gate import (
+    GO_ON_HOT,
+    SCAN_IT,
+    Answer,
+    MarkWish,
+    Plan,
+    Question,
+    on_no_verdict,
+    on_question,
+    on_verdict,
+)
 from ringfence.host import fanotify
 from ringfence.host.fanotify import EVENT, EXEC_PERMISSION, FIONREAD, OPEN_PERMISSION, RESPONSE
 from ringfence.host.gate_room import Case, GateRoom
-from ringfence.host.scanner_link import ScannerFault
+from ringfence.host.scanner_link import ScannerFault, ScannerLink
 from ringfence.host.scanner_slots import Slot
 from ringfence.model.limits import QUESTION_DEADLINE_MS, SPARE_LOOK_MS
 from ringfence.model.records import AlertSource
@@ -32,6 +42,7 @@ _NEW: Final = FLAG_DIGEST | FLAG_DEEP
 _NOT_SKIPPED: Final = UnknownReason.NONE
 _CLEAN: Final = Outcome.CLEAN
 _DENY: Final = Answer.DENY
+_NO_MARK: Final = MarkWish.NONE
 """Enumerations look their members up slowly: what every question needs is looked up once."""
 
 
@@ -123,6 +134,8 @@ class Responder:
         plan = on_question(room.state, question, budget_ms=budget_ms, pending=pending, now_ms=now_ms)
         rule = job = 0
         quarantined = False
+        if plan is GO_ON_HOT and room.closes(descriptor):
+            plan = SCAN_IT
         if plan is SCAN_IT:
             plan, rule, job, quarantined = self._scan(question, descriptor, budget_ms, now_ms)
         else:
@@ -147,14 +160,16 @@ class Responder:
             self._reply(descriptor, fanotify.ALLOW)
         if plan.skipped is not _NOT_SKIPPED:
             self._report(Case(plan, question, descriptor, pid, source_of(mask), job, rule, quarantined))
-        if plan.rescan:
-            room.rescan(descriptor)
+        if plan.rescan and not room.rescan(descriptor) and plan.mark is not _NO_MARK:
+            room.unlearn(descriptor, question)  # nobody is going to scan it: the next question must come
 
     def _scan(self, question: Question, descriptor: int, budget_ms: int, now_ms: int) -> tuple[Plan, int, int, bool]:
         room, slot = self._room, self._slot
         self._job += 1
         generation = room.release_generation  # before the link: an old link must never pass for a new one
-        link = slot.link or slot.borrow(budget_ms)
+        link = slot.link
+        if link is None:
+            link, budget_ms = self._await_scanner(question, budget_ms)
         if link is None:
             plan, quarantined = on_no_verdict(room.state, question, UnknownReason.SCANNER_ABSENT)
             return plan, 0, self._job, quarantined
@@ -169,8 +184,12 @@ class Responder:
             plan, quarantined = on_no_verdict(room.state, question, fault.reason)
             room.counters.pairs_quarantined += quarantined
             return plan, 0, self._job, quarantined
-        if generation != room.release_generation:
-            return self._scan(question, descriptor, budget_ms, now_ms)  # the old release spoke: ask the new one
+        if generation != room.release_generation:  # the old release spoke: ask the new one, in what is left of the time
+            left_ms = budget_ms - (time.monotonic_ns() // _NANOSECONDS - now_ms)
+            if left_ms > 0:
+                return self._scan(question, descriptor, left_ms, now_ms)
+            plan, quarantined = on_no_verdict(room.state, question, UnknownReason.SCANNER_ABSENT)
+            return plan, 0, self._job, quarantined
         verdict = answered.verdict
         if verdict.outcome is _CLEAN:
             flags = answered.flags
@@ -184,14 +203,26 @@ class Responder:
             plan = on_verdict(room.state, question, verdict, vital=vital, now_ms=now_ms)
         return plan, verdict.rule, self._job, False
 
+    def _await_scanner(self, question: Question, budget_ms: int) -> tuple[ScannerLink | None, int]:
+        """A scanner that is being replaced, and what is left of the time.
+
+        Nobody waits where none is on its way; nor do vital files, because it may be the scanner's own birth that reads
+        them: Ringfence does not wait for itself.
+        """
+        room = self._room
+        if room.slots.zygote is None or question.key in room.vital_files:
+            return None, budget_ms
+        begin_ns = time.monotonic_ns()
+        link = self._slot.borrow(budget_ms)
+        left_ms = budget_ms - (time.monotonic_ns() - begin_ns) // _NANOSECONDS
+        return (link if left_ms > 0 else None), left_ms
+
     def _closing(self, plan: Plan, descriptor: int) -> Plan:
         """The plan after policy: a path that fails closed is refused when there is no verdict."""
+        if self._room.closes(descriptor):
+            return plan.refused()
         self._room.counters.allowed_unknown += 1
-        try:
-            refused = self._room.fails_closed(descriptor)
-        except OSError:
-            refused = True  # too long to be spelled: it may be below a path that fails closed
-        return plan.refused() if refused else plan
+        return plan
 
     def _report(self, case: Case) -> None:
         """Report without ever changing the answer: what cannot be told is still refused."""

@@ -93,6 +93,16 @@ class ScannerLink:
             raise ScannerFault(UnknownReason.SCANNER_DIED) from None
         return _decode(message)
 
+    def receive_now(self) -> Answered | None:
+        """The next verdict if it is there already.  Raises ScannerFault."""
+        try:
+            message = self._socket.recv(_VERDICT_BYTES + 1, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
+        except OSError:
+            raise ScannerFault(UnknownReason.SCANNER_DIED) from None
+        return _decode(message)
+
     def ask(self, job: int, descriptor: int, size_bytes: int) -> Answered:
         """Scan while somebody waits.  Raises ScannerFault.
 

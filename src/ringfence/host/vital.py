@@ -4,9 +4,9 @@
 Package-owned files are vital by content instead: see `host/vouched.py`.
 """
 
-import importlib.util
 import os
 import sys
+import sysconfig
 from typing import Final
 
 import ringfence
@@ -40,6 +40,9 @@ PATHS: Final = (
 )
 """Followed through links; what a machine does not have is left out."""
 
+NOT_READ: Final = frozenset({"test", "tests", "idlelib", "lib2to3", "site-packages", "dist-packages"})
+"""Directories inside a library that no process of ours reads.  Installed packages are trees of their own."""
+
 
 def vital_files() -> frozenset[tuple[int, int]]:
     """(device, inode) of every vital file of this machine.  Never raises; unreadable trees are left out."""
@@ -50,8 +53,7 @@ def vital_files() -> frozenset[tuple[int, int]]:
         except OSError:
             continue
         found.add((seen.st_dev, seen.st_ino))
-    loaded = [getattr(module, "__file__", None) or "" for module in list(sys.modules.values())]
-    for path in (sys.executable, *loaded):
+    for path in (sys.executable, f"{sys.prefix}/pyvenv.cfg"):
         try:
             seen = os.stat(path)
         except OSError:
@@ -62,14 +64,13 @@ def vital_files() -> frozenset[tuple[int, int]]:
     return frozenset(found)
 
 
-def _own_trees() -> list[str]:
-    """Ringfence's package and those of the libraries that its host processes load."""
-    roots = [os.path.dirname(ringfence.__file__), os.path.dirname(os.__file__) + "/lib-dynload"]
-    for name in ("yara_x", "zstandard", "msgspec", "encodings"):
-        found = importlib.util.find_spec(name)
-        if found is not None and found.origin:
-            roots.append(os.path.dirname(found.origin))
-    return roots
+def _own_trees() -> tuple[str, ...]:
+    """Ringfence's package, the interpreter's library and the packages beside it, with what Python has cached of them.
+
+    Everything that one of our processes may read when it starts: whoever lets content block it has no sensor any more.
+    """
+    library = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+    return (os.path.dirname(ringfence.__file__), *dict.fromkeys(library))
 
 
 def _walk(root: str, found: set[tuple[int, int]]) -> None:
@@ -82,7 +83,8 @@ def _walk(root: str, found: set[tuple[int, int]]) -> None:
             with os.scandir(directory) as entries:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
-                        pending.append(entry.path)
+                        if entry.name not in NOT_READ:
+                            pending.append(entry.path)
                     elif entry.is_file(follow_symlinks=False):
                         found.add((device, entry.inode()))
         except OSError:

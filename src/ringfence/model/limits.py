@@ -29,15 +29,15 @@ SPARE_LOOK_MS: Final = 20
 EVENT_CLOSE_WRITE_BATCH_MAX: Final = 64
 """Close-after-write events per read: enough to amortise the call, small enough to keep descriptors few."""
 
-AHEAD_QUEUE_MAX: Final = 8_192
+AHEAD_QUEUE_MAX: Final = 16_384
 """Files that wait for the idle scanner, each with an open descriptor; past it they are dropped, counted, and met at
 their first read instead."""
 
-AHEAD_IN_FLIGHT_MAX: Final = 32
-"""Files given to the idle scanner at once: hides the hop between two processes, and a death stays attributable, because
-it takes them in order."""
+AHEAD_IN_FLIGHT_MAX: Final = 128
+"""Files given to the idle scanner at once: it does not run dry while verdicts gather, its socket's buffer holds them,
+and a death stays attributable, because it takes them in order."""
 
-AHEAD_PAUSE_MS: Final = 2
+AHEAD_PAUSE_MS: Final = 1
 """How long verdicts of the idle scanner gather before they are taken."""
 
 AHEAD_DEADLINE_MS: Final = 120_000

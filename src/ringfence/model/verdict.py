@@ -41,6 +41,8 @@ class UnknownReason(IntEnum):
     PAIR_QUARANTINED = 10
     ARCHIVE_BOUND = 11
     FILE_HOT = 12
+    FILE_PARTIAL = 13
+    """Only windows of a large file were scanned while somebody waited; the whole is scanned afterwards."""
 
 
 @unique

@@ -88,8 +88,8 @@ class Gate:
         if case.plan.tripped is not Tripped.NO:
             self._warden.try_send(catalogue.BREAKER, catalogue.BREAKER_BODY.pack(case.plan.tripped, case.rule))
 
-    def _rescan(self, descriptor: int) -> None:
-        self._ahead.rescan(descriptor)
+    def _rescan(self, descriptor: int) -> bool:
+        return self._ahead.rescan(descriptor)
 
     def run(self) -> None:
         """The main loop.  Ends only with the process."""
@@ -253,7 +253,8 @@ def _expect(received: Received, frame_type: int, descriptors: int) -> None:
 
 def main(arguments: Arguments, warden: Channel) -> None:
     """Start the gate as a standby."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    # SIGIO: whoever opens a file for writing while we hold our short read lease on it makes the kernel send us that
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGIO):
         signal.signal(number, signal.SIG_IGN)
     sandbox.die_with_parent()
     os.setpriority(os.PRIO_PROCESS, 0, NICENESS)

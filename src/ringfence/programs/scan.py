@@ -38,6 +38,7 @@ REASONS: Final = {
     UnknownReason.FILE_UNREADABLE: "could not be read to its end",
     UnknownReason.ARCHIVE_BOUND: "not everything in it could be opened",
     UnknownReason.FILE_HOT: "changed while it was read",
+    UnknownReason.FILE_PARTIAL: "only parts of it were scanned",
 }
 
 
