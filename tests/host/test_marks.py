@@ -19,7 +19,8 @@ from tests.support.machine import kernel_requires
 
 from ringfence.host import fanotify
 from ringfence.host.fanotify import EVENT, EXEC_PERMISSION, RESPONSE
-from ringfence.host.marks import Marks, Place, PlaceKind, nobody_writes
+from ringfence.host.marks import Marks, Place, PlaceKind
+from ringfence.host.quick_calls import nobody_writes
 from ringfence.model.errors import PathRefused
 
 DEADLINE_S = 30

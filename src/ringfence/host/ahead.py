@@ -17,7 +17,7 @@ from typing import NamedTuple
 from ringfence.decide.gate import GO_ON_QUIET, Question, on_ahead_verdict, on_no_verdict
 from ringfence.host.fanotify import EVENT
 from ringfence.host.gate_room import Case, GateRoom, now_ms
-from ringfence.host.marks import nobody_writes
+from ringfence.host.quick_calls import close, nobody_writes
 from ringfence.host.scanner_link import Answered, ScannerFault, ScannerLink
 from ringfence.model import limits
 from ringfence.model.records import AlertSource
@@ -120,13 +120,13 @@ class Ahead:
                 if ended:
                     room.cool(key)
             if not ended:
-                os.close(descriptor)
+                close(descriptor)
                 return
         elif room.state.cache.recall(key, (seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size)) is None:
             room.marks.wake(descriptor)  # what was written through a mapping did not clear the mark
         if len(self._queue) >= limits.AHEAD_QUEUE_MAX:
             room.counters.ahead_dropped += 1
-            os.close(descriptor)
+            close(descriptor)
             return
         self._queue.append(Waiting(descriptor, pid, AlertSource.CLOSE_WRITE))
 
@@ -164,12 +164,12 @@ class Ahead:
         try:
             question = room.look(waiting.descriptor, executes=False, pid=waiting.pid)
         except OSError:
-            os.close(waiting.descriptor)
+            close(waiting.descriptor)
             return True
         known = room.state.cache.recall(question.key, question.look)
         settled = known is not None and known.deep and question.key not in room.hot
         if not question.regular or not question.look[2] or settled:
-            os.close(waiting.descriptor)
+            close(waiting.descriptor)
             return True
         self._job += 1
         try:
@@ -227,7 +227,7 @@ class Ahead:
             room.silence(waiting.descriptor, question)
         if flying.generation != room.release_generation:
             room.unlearn(waiting.descriptor, question)
-        os.close(waiting.descriptor)
+        close(waiting.descriptor)
 
     def _settle_hot(self, flying: InFlight, *, clean: bool, now: int) -> None:
         room, key, descriptor = self._room, flying.question.key, flying.waiting.descriptor
@@ -255,7 +255,7 @@ class Ahead:
         if quarantined or slow:
             # a quick look may have called it clean: without the long one, that no longer holds
             self._room.unlearn(flying.waiting.descriptor, flying.question)
-            os.close(flying.waiting.descriptor)
+            close(flying.waiting.descriptor)
         else:
             self._queue.append(flying.waiting)
         self._fault(link)

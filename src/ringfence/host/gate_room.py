@@ -15,7 +15,8 @@ from typing import Final
 from ringfence.decide.gate import GateState, MarkWish, Plan, Question
 from ringfence.decide.hot import HotFiles
 from ringfence.host.known_table import KnownTable
-from ringfence.host.marks import Marks, nobody_writes
+from ringfence.host.marks import Marks
+from ringfence.host.quick_calls import nobody_writes
 from ringfence.host.scanner_slots import ScannerSlots
 from ringfence.wire.catalogue import GateCounters
 

@@ -6,7 +6,6 @@ Source: fanotify_mark(2); measured behaviour of ignore marks: `docs/adr/0004-ign
 """
 
 import errno
-import fcntl
 from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Final
@@ -109,16 +108,3 @@ class Marks:
         """Remove a file's ignore mark, whatever its kind."""
         flags = fanotify.MARK_REMOVE | fanotify.IGNORE
         raw_mark(self.questions, flags, self.permission_mask, descriptor, None)
-
-
-def nobody_writes(descriptor: int) -> bool:
-    """Whether nobody has the file open for writing or mapped shared and writable: a read lease is granted only then.
-
-    The lease is given back at once.  Needs CAP_LEASE for other people's files; an unsupported file system says False.
-    """
-    try:
-        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-    except OSError:
-        return False
-    return True

@@ -28,6 +28,7 @@ from ringfence.decide.gate import (
 from ringfence.host import fanotify
 from ringfence.host.fanotify import EVENT, EXEC_PERMISSION, FIONREAD, OPEN_PERMISSION, RESPONSE
 from ringfence.host.gate_room import Case, GateRoom
+from ringfence.host.quick_calls import close, write
 from ringfence.host.scanner_link import ScannerFault, ScannerLink
 from ringfence.host.scanner_slots import Slot
 from ringfence.model.limits import QUESTION_DEADLINE_MS, SPARE_LOOK_MS
@@ -120,7 +121,7 @@ class Responder:
         except OSError:
             self._reply(descriptor, fanotify.ALLOW)  # the file itself cannot be looked at; a second answer is refused
         finally:
-            os.close(descriptor)
+            close(descriptor)
             self.busy_since_ns = 0
 
     def _answer(self, mask: int, descriptor: int, pid: int, pending: int, read_ns: int) -> None:
@@ -244,7 +245,4 @@ class Responder:
             counters.cache_hits += 1
 
     def _reply(self, descriptor: int, answer: int) -> None:
-        try:
-            os.write(self._group, RESPONSE.pack(descriptor, answer))
-        except OSError:
-            pass  # the asker was killed meanwhile, or the question was answered already
+        write(self._group, RESPONSE.pack(descriptor, answer))  # refused: the asker was killed, or has its answer
