@@ -16,7 +16,7 @@ from tests.support.machine import kernel_requires
 
 import ringfence
 from ringfence.host import heartbeat, known_table, vital
-from ringfence.host.heartbeat import Beat
+from ringfence.host.heartbeat import Beat, StaleLooks
 from ringfence.host.known_table import DIGEST_BYTES, TABLE_BYTES, KnownTable
 from ringfence.host.lineage import lineage, with_executables
 from ringfence.host.vital import vital_files
@@ -244,3 +244,11 @@ def test_a_new_page_has_just_beaten() -> None:
     descriptor = heartbeat.create()
     assert 0 <= Beat(descriptor).age_ms() < 60_000
     os.close(descriptor)
+
+
+def test_one_look_after_a_pause_of_the_whole_machine_proves_nothing() -> None:
+    """The watched process has not run either; it beats before the second look, if it is well."""
+    stale = StaleLooks(750)
+    assert [stale.at(age_ms) for age_ms in (10, 5_000, 20, 760, 800, 850, 5)] == [
+        False, False, False, False, True, True, False,
+    ]

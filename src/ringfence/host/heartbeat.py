@@ -9,6 +9,8 @@ import struct
 import time
 from typing import Final
 
+from ringfence.model.limits import STALE_LOOKS_MIN
+
 PAGE_BYTES: Final = 4096
 _BEAT: Final = struct.Struct("=Q")
 
@@ -19,6 +21,19 @@ def create() -> int:
     os.ftruncate(descriptor, PAGE_BYTES)
     Beat(descriptor).beat()
     return descriptor
+
+
+class StaleLooks:
+    """Whether a beat is stale for good: at `STALE_LOOKS_MIN` looks in a row."""
+
+    def __init__(self, stale_ms: int) -> None:
+        self._stale_ms = stale_ms
+        self._looks = 0
+
+    def at(self, age_ms: int) -> bool:
+        """One more look at a beat of this age."""
+        self._looks = self._looks + 1 if age_ms > self._stale_ms else 0
+        return self._looks >= STALE_LOOKS_MIN
 
 
 class Beat:

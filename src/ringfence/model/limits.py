@@ -137,6 +137,10 @@ HEARTBEAT_INTERVAL_MS: Final = 100
 HEARTBEAT_STALE_MS: Final = 750
 """Age of a beat at which its process is killed: seven missed beats, and still a quarter of `QUESTION_GRACE_MS` left."""
 
+STALE_LOOKS_MIN: Final = 2
+"""Looks in a row that must find a beat stale: on a machine that was paused as a whole, the first look after it proves
+nothing, because the watched process has not run either."""
+
 STANDBY_STALE_MS: Final = 1_800
 """Age of the gate's beat at which the standby acts itself, because watchdog and warden did not."""
 
