@@ -75,7 +75,7 @@ def _run(name: str, arguments: Sequence[str]) -> int:
     try:
         command = importlib.import_module(module).command
         app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-        app.command(help=command.__doc__ or help_line)(command)
+        app.command(help=_with_kept_lines(command.__doc__ or help_line))(command)
         app(args=list(arguments), prog_name=f"ringfence {name}")
     except RingfenceError as error:
         print(error.operator_text(), file=sys.stderr)
@@ -97,6 +97,14 @@ def _run(name: str, arguments: Sequence[str]) -> int:
         print(bug.operator_text(), file=sys.stderr)
         return bug.exit_status
     return 0
+
+
+def _with_kept_lines(text: str) -> str:
+    r"""A command's help: a paragraph after the two letters `\b` keeps its lines.
+
+    The help's formatter wants a backspace there, and a raw docstring cannot hold one.
+    """
+    return text.replace("\\b", "\b")
 
 
 if __name__ == "__main__":

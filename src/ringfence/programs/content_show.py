@@ -17,7 +17,7 @@ from ringfence.wire.release import decode_release
 
 
 def command(
-    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="A release; default: the packaged one.")] = None,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="A release; default: the packaged one.")] = None,
     *,
     rules: Annotated[bool, typer.Option("--rules", help="List every rule.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,

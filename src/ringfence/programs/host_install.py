@@ -38,8 +38,9 @@ def command(
     A new installation observes: read its alerts for a while, then install again with `--mode enforce`.
 
     \b
-        ringfence host install --protect /srv --dry-run
-        ringfence host install --protect /srv --protect /home && systemctl start ringfence
+    Examples:
+      ringfence host install --protect /srv --dry-run
+      ringfence host install --protect /srv --protect /home && systemctl start ringfence
     """
     checked = _installation(protect, state, listen, mode, content)
     closed = tuple(str(path.absolute()) for path in fail_closed or ())

@@ -64,7 +64,7 @@ class Tally:
 
 
 def command(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files and directories.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Files and directories.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines; see above.")] = False,
     content: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A release file; the packaged starter content by default.")
@@ -121,10 +121,6 @@ def command(
     finally:
         os.close(descriptor)
     _leave(tally.exit_status())
-
-
-# the help's formatter keeps the lines of a paragraph that begins with a backspace; a raw docstring cannot hold one
-command.__doc__ = (command.__doc__ or "").replace("\\b", "\b")
 
 
 def _leave(status: int) -> NoReturn:

@@ -51,12 +51,14 @@ def command(
     ready_fd: Annotated[int, typer.Option(hidden=True)] = -1,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of words.")] = False,
 ) -> None:
-    """Run the control plane: hosts' records in, API and console out.
+    r"""Run the control plane: hosts' records in, API and console out.
 
-    Example: ringfence server --state /var/lib/ringfence --listen 10.0.0.5:8443
+    The first start prints the password of the user `admin`, once. Hosts enrol with a token.
 
-    The first start prints the password of the user `admin`, once. Hosts enrol with a token:
-    ringfence server --state /var/lib/ringfence --enrolment-token --uses 50
+    \b
+    Examples:
+      ringfence server --state /var/lib/ringfence --listen 10.0.0.5:8443
+      ringfence server --state /var/lib/ringfence --enrolment-token --uses 50
     """
     os.umask(_PRIVATE_UMASK)
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="ringfence server: %(levelname)s: %(message)s")
