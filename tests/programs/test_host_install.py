@@ -45,6 +45,25 @@ def test_the_unit_is_hardened(tmp_path: Path) -> None:
     assert float(found.group(1)) <= EXPOSURE_MAX
 
 
+def test_a_path_that_fails_closed_is_named_as_it_resolves(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    (tmp_path / "link").symlink_to(keys)
+    shown = run("--protect", str(tmp_path), "--fail-closed", str(tmp_path / "link"), "--dry-run")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert f" --fail-closed {keys}\n" in shown.stdout
+
+
+def test_no_path_that_resolves_to_two_lines_gets_into_the_unit(tmp_path: Path) -> None:
+    hidden = tmp_path / "keys\nExecStartPost=-"
+    hidden.mkdir()
+    (tmp_path / "link").symlink_to(hidden)
+    for option in ("--protect", "--fail-closed"):
+        shown = run("--protect", str(tmp_path), option, str(tmp_path / "link"), "--dry-run")
+        assert (shown.returncode, shown.stdout) == (errors.PathRefused.exit_status, "")
+        assert "line break" in shown.stderr
+
+
 def test_it_writes_the_unit_into_an_image(tmp_path: Path) -> None:
     kernel_requires("root")
     finished = run("--protect", str(tmp_path), "--unit-directory", str(tmp_path), "--mode", "enforce")
@@ -62,6 +81,11 @@ def test_it_writes_the_unit_into_an_image(tmp_path: Path) -> None:
         (("--protect", "/tmp", "--content", "/nowhere.release", "--dry-run"), errors.PathRefused),
         (("--protect", "/tmp", "--mode", "maybe", "--dry-run"), errors.UsageRefused),
         (("--protect", "/tmp", "--unit-directory", "/nowhere"), errors.PathRefused),
+        (("--protect", "/tmp", "--listen", "nonsense", "--dry-run"), errors.UsageRefused),
+        (("--protect", "/tmp", "--listen", "::1\nExecStartPost=/bin/x:1", "--dry-run"), errors.UsageRefused),
+        (("--protect", "/tmp", "--state", "/srv/a\rUser=nobody", "--dry-run"), errors.PathRefused),
+        (("--protect", "/tmp", "--fail-closed", "/tmp/nowhere/at/all", "--dry-run"), errors.PathRefused),
+        (("--protect", "/tmp", "--fail-closed", "/etc", "--dry-run"), errors.PathRefused),
     ],
 )
 def test_what_is_off_is_named(words: tuple[str, ...], error: type[errors.RingfenceError]) -> None:

@@ -16,6 +16,8 @@ from typing import Final
 
 from ringfence.host.marks import Place, PlaceKind
 from ringfence.model import limits
+from ringfence.model.errors import PathRefused
+from ringfence.wire.canonical import is_unwelcome
 
 UNIT_NAME: Final = "ringfence.service"
 
@@ -82,7 +84,10 @@ class Installation:
 
 
 def unit_text(installation: Installation) -> str:
-    """The unit file, ready to be written to `/etc/systemd/system`."""
+    """The unit file, ready to be written to `/etc/systemd/system`.
+
+    Raises PathRefused for a word that would open a line of its own, or that systemd would not read.
+    """
     words = [*installation.program, "up", "--state", installation.state]
     for place in installation.protected:
         words += ["--protect", place.path if place.kind is PlaceKind.MOUNT else place.spelled()]
@@ -93,6 +98,12 @@ def unit_text(installation: Installation) -> str:
         words.append("--strict")
     for path in installation.fail_closed:
         words += ["--fail-closed", path]
+    for word in words:
+        if is_unwelcome(word):
+            raise PathRefused(
+                f"{word!a} holds a line break, another control character or bytes that are no UTF-8",
+                "a unit file cannot name it: rename it",
+            )
     return _TEMPLATE.format(
         command=" ".join(quoted(word) for word in words),
         capabilities=" ".join(CAPABILITIES),

@@ -5,11 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from ringfence.control.listening import parse_address
+from ringfence.host.marks import Place, PlaceKind
 from ringfence.host.places import resolve_all
 from ringfence.host.systemd_unit import DEFAULT_STATE, UNIT_NAME, Installation, unit_text
 from ringfence.model.errors import KernelLacks, PathRefused, PrivilegeMissing, UsageRefused
@@ -43,7 +46,7 @@ def command(
       ringfence host install --protect /srv --protect /home && systemctl start ringfence
     """
     checked = _installation(protect, state, listen, mode, content)
-    closed = tuple(str(path.absolute()) for path in fail_closed or ())
+    closed = _closed_paths(fail_closed or [], checked.protected)
     text = unit_text(dataclasses.replace(checked, strict=strict, fail_closed=closed))
     if dry_run:
         print(text, end="")
@@ -65,15 +68,15 @@ def command(
 
 
 def _installation(protect: list[str], state: Path, listen: str, mode: str, content: Path | None) -> Installation:
-    """Check what the person named; raises PathRefused or UsageRefused."""
+    """Check what the person named; raises PathRefused or UsageRefused.  `unit_text` checks what it can spell."""
     if mode.upper() not in Mode.__members__:
         raise UsageRefused(f"there is no mode '{mode}'", "say --mode observe or --mode enforce")
+    parse_address(listen)
+    if not listen.isprintable():
+        raise UsageRefused(f"{listen!a} is no address to listen on", "write HOST:PORT, for example 127.0.0.1:8443")
     places, _ = resolve_all(protect)
     if content is not None and not content.is_file():
         raise PathRefused(f"{content} is not a file", "name a release file, see `ringfence content build --help`")
-    named = (state, *protect, content or "")
-    if any("\n" in str(path) for path in named):
-        raise PathRefused("a path contains a line break", "a unit file cannot name it: rename it")
     return Installation(
         program=(sys.executable, "-I", "-m", "ringfence.programs.cli"),
         state=str(state.absolute()),
@@ -82,6 +85,33 @@ def _installation(protect: list[str], state: Path, listen: str, mode: str, conte
         mode=mode.lower(),
         content=None if content is None else str(content.resolve()),
     )
+
+
+def _closed_paths(named: list[Path], protected: Sequence[Place]) -> tuple[str, ...]:
+    """The paths of `--fail-closed`, resolved; raises PathRefused for one that is missing or not protected."""
+    resolved = []
+    for path in named:
+        try:
+            real = path.resolve(strict=True)
+        except (OSError, RuntimeError) as error:
+            raise PathRefused(f"--fail-closed {path}: {_why(error)}", "name what exists below --protect") from error
+        if not any(_covers(place, real) for place in protected):
+            raise PathRefused(
+                f"--fail-closed {path} is neither a protected directory nor below one",
+                "name a path below --protect, or protect its directory too",
+            )
+        resolved.append(str(real))
+    return tuple(resolved)
+
+
+def _covers(place: Place, path: Path) -> bool:
+    if place.kind is PlaceKind.FILE_SYSTEM:
+        return path.stat().st_dev == Path(place.path).stat().st_dev
+    return path.is_relative_to(place.path)
+
+
+def _why(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or "it does not resolve"
 
 
 def _write_durably(target: Path, text: str) -> None:

@@ -1,6 +1,7 @@
 """The unit's text: what is in it, what must never be, and that no word of the operator becomes another."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from ringfence.host.systemd_unit import (
     quoted,
     unit_text,
 )
+from ringfence.model.errors import PathRefused
 
 
 def installation(*protected: str, state: str = DEFAULT_STATE, content: str | None = None) -> Installation:
@@ -84,6 +86,16 @@ def test_systemd_makes_only_its_own_state_directory() -> None:
 )
 def test_words_stand_for_themselves(word: str, expected: str) -> None:
     assert quoted(word) == expected
+
+
+@pytest.mark.parametrize("letter", ["\n", "\r", "\t", "\x00", "\x1b", "\u2028", "\udcff"])
+@pytest.mark.parametrize("field", ["state", "listen", "content", "fail_closed", "protected"])
+def test_no_word_brings_a_line_of_its_own(field: str, letter: str) -> None:
+    word = f"/srv/a{letter}ExecStartPost=/bin/false"
+    values: dict[str, Any] = {"fail_closed": (word,), "protected": (place_of(f"mount:{word}"),)}
+    wrong = dataclasses.replace(installation("/srv"), **{field: values.get(field, word)})
+    with pytest.raises(PathRefused, match="a line break"):
+        unit_text(wrong)
 
 
 @given(st.text(st.characters(blacklist_categories=("Cs", "Cc"))))
