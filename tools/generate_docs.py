@@ -25,8 +25,9 @@ NOTICE: Final = "<!-- Made by tools/generate_docs.py: do not edit, run `make doc
 
 OTHER_STATUS: Final = (
     (0, "", "done; for `ringfence scan`: nothing was found"),
-    (1, "", "`ringfence scan`: something was found"),
-    (130, "", "ended by Ctrl-C before it had begun its work"),
+    (1, "", "`ringfence scan`: something was found, whatever else happened"),
+    (2, "", "`ringfence scan`: nothing was found, and not everything was scanned; any error, whatever its code"),
+    (130, "", "ended by Ctrl-C before its work was done"),
 )
 """Exit status that no error of the tree carries."""
 
@@ -55,6 +56,8 @@ def exit_status_document() -> str:
         "# Exit status and error codes\n",
         "A command that fails prints two lines on standard error, `ringfence: error CODE: what happened` and",
         "`way out: …`, and ends with the status of its code. Codes and statuses are stable.\n",
+        "`ringfence scan` prints the same lines, but ends with 0, 1 or 2 only, so that a script can rely on them: a",
+        "file that was found gives 1 even where others could not be read, and every error without a find gives 2.\n",
         "| status | code | what happened | who must act |",
         "| --: | --- | --- | --- |",
     ]

@@ -206,7 +206,8 @@ def test_a_large_file_is_scanned_to_its_end(release_file: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("words", "status", "text"),
     [
-        (["/does/not/exist"], 66, b"/does/not/exist does not exist"),
+        (["/does/not/exist"], 2, b"error path-refused: /does/not/exist does not exist"),
+        (["/etc/hostname", "/does/not/exist"], 2, b"/does/not/exist does not exist"),
         (["--workers", "1000", "/etc/hostname"], 2, b"too many"),
         ([], 2, b"Missing argument"),
     ],
@@ -223,9 +224,30 @@ def test_damaged_content_is_refused_by_name_of_the_fault(tmp_path: Path, release
     for data in (b"", b"no release", release_file.read_bytes()[:-10]):
         damaged.write_bytes(data)
         done = run(damaged, tmp_path)
-        assert done.returncode == 65
+        assert done.returncode == 2
         assert done.stderr.startswith(b"ringfence: error content-refused:")
-    assert run(tmp_path / "missing", tmp_path).returncode == 66
+    missing = run(tmp_path / "missing", tmp_path)
+    assert (missing.returncode, missing.stdout) == (2, b"")
+    assert missing.stderr.startswith(b"ringfence: error path-refused:")
+
+
+@pytest.mark.parametrize(("content", "status"), [(b"good", 2), (EVIL, 1)])
+@pytest.mark.parametrize("form", ["--json", "--workers=1"])
+def test_output_that_cannot_be_written_hides_no_find(
+    release_file: Path, tmp_path: Path, content: bytes, status: int, form: str
+) -> None:
+    """A full disk and a reader that is gone: an error of the scan, and what was found still says so."""
+    (tmp_path / "file").write_bytes(content)
+    program = [sys.executable, "-m", "ringfence.programs.cli", "scan", form, f"--content={release_file}", str(tmp_path)]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(program, stdout=full, stderr=subprocess.PIPE, check=False, timeout=WAIT_S)
+    assert done.returncode == status
+    assert done.stderr.startswith(b"ringfence: error disk-full:")
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(program, stdout=writing, stderr=subprocess.PIPE, check=False, timeout=WAIT_S)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (status, b"")
 
 
 def test_progress_and_colours_are_for_terminals_only(release_file: Path, tmp_path: Path) -> None:

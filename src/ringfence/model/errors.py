@@ -21,6 +21,7 @@
 
 Every error has a stable `code`, an `exit_status`, what happened to what (`str(error)`), and the way out
 (`way_out`).  A command prints `ringfence: error CODE: what happened` and `way out: …`, never a traceback.
+`ringfence scan` ends with 2 after every error instead, see `programs/scan.py`.
 """
 
 from typing import ClassVar

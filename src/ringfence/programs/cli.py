@@ -1,11 +1,11 @@
 """The command `ringfence`: a table of commands, each in a module of its own, loaded only when it is called.
 
 A command module has a function `command` whose signature typer reads.  Errors of the tree in `model/errors.py`
-become two lines on standard error and the error's exit status; anything else is our bug and says so.
+become two lines on standard error and the error's exit status; anything else is our bug and says so
+(`programs/failure.py`).
 """
 
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -13,7 +13,7 @@ from typing import Final
 import typer
 
 from ringfence import __version__
-from ringfence.model.errors import InternalError, RingfenceError
+from ringfence.programs.failure import settle_output, tell
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "up": ("ringfence.programs.up", "Protect directories of this machine and open the console: everything in one."),
@@ -77,25 +77,17 @@ def _run(name: str, arguments: Sequence[str]) -> int:
         app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
         app.command(help=_with_kept_lines(command.__doc__ or help_line))(command)
         app(args=list(arguments), prog_name=f"ringfence {name}")
-    except RingfenceError as error:
-        print(error.operator_text(), file=sys.stderr)
-        return error.exit_status
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     except BrokenPipeError:  # `ringfence alerts | head`: the reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        settle_output()
         return 0
     except KeyboardInterrupt:
         return 130
-    except Exception as error:  # the last line of defence: an operator never sees a traceback
-        if os.environ.get("RINGFENCE_TRACEBACK") == "1":
-            raise
-        bug = InternalError(
-            f"{type(error).__name__}: {error}",
-            "this is our bug: run again with RINGFENCE_TRACEBACK=1 and report what it prints",
-        )
-        print(bug.operator_text(), file=sys.stderr)
-        return bug.exit_status
+    except Exception as error:  # noqa: BLE001 - whatever it is, the operator is told
+        status = tell(error).exit_status
+        settle_output()
+        return status
     return 0
 
 

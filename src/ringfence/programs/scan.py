@@ -1,7 +1,7 @@
 """`ringfence scan`: look for malicious files on demand, with every processor, in sandboxed workers.
 
 Walking is in `host/tree_walk.py`, the workers in `host/demand_pool.py`; this is the command: arguments, the report, the
-exit status.
+exit status.  The status is 0, 1 or 2 whatever happens: an error's own is not used here (a person's Ctrl-C gives 130).
 """
 
 import json
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Final
 
 import typer
 
@@ -23,11 +23,12 @@ from ringfence.model.errors import UsageRefused
 from ringfence.model.limits import DEMAND_WORKERS_MAX
 from ringfence.model.verdict import Outcome, UnknownReason
 from ringfence.programs.content_show import read_release_file
+from ringfence.programs.failure import settle_output, tell
 from ringfence.programs.starter_content import starter_release
 
 CLEAN_STATUS: Final = 0
 FOUND_STATUS: Final = 1
-NOT_SCANNED_STATUS: Final = 2
+ERROR_STATUS: Final = 2
 
 REASONS: Final = {
     UnknownReason.DEADLINE_PASSED: "took too long",
@@ -56,11 +57,11 @@ class Tally:
 
     started_ns: int = field(default_factory=time.monotonic_ns)
 
-    def exit_status(self) -> int:
-        """Found wins over not scanned: a script that looks for threats must not miss one behind an unreadable file."""
+    def exit_status(self, *, cut_short: bool = False) -> int:
+        """Found wins over every error: a script that looks for threats must not miss one behind an unreadable file."""
         if self.malicious or self.suspicious:
             return FOUND_STATUS
-        return NOT_SCANNED_STATUS if self.not_scanned else CLEAN_STATUS
+        return ERROR_STATUS if self.not_scanned or cut_short else CLEAN_STATUS
 
 
 def command(
@@ -87,8 +88,10 @@ def command(
     \b
     Exit status:
       0  everything was scanned and nothing was found
-      1  something was found (also if other files could not be scanned)
-      2  nothing was found, but something could not be scanned; or the command's words are off
+      1  something was found (also if other files could not be scanned, or an error ended the scan after it)
+      2  nothing was found, and not everything was scanned: a file that could not be read to its end, or any error
+         (a PATH that does not exist, content that is refused, wrong words ...); standard error says which
+    A PATH that does not exist ends the command before it scans anything.
 
     \b
     With --json each line is one object with a "type":
@@ -97,7 +100,7 @@ def command(
                    matches (rule, pattern, offset_bytes, length_bytes, excerpt_hex, member)
       not_scanned  path, reason, detail (a list of texts)
       summary      files, bytes, malicious, suspicious, not_scanned, passed_by, duration_ms, workers_replaced,
-                   release (name, version, sha256), exit_status; always the last line
+                   release (name, version, sha256), exit_status; the last line, unless an error ends the scan
 
     \b
     Symbolic links are not followed, except one given as PATH.  Pipes, sockets and devices are never opened.
@@ -106,26 +109,34 @@ def command(
     Archives (zip, tar, gzip, bzip2, xz, zstd) are opened within bounds; one that is encrypted, damaged or over a
     bound counts as not scanned unless something was found in it.
     """
-    release = starter_release() if content is None else read_release_file(content)
-    found = walk(paths, one_file_system=one_file_system)
-    count = _worker_count(workers)
     tally = Tally()
     report: Report = JsonReport(tally) if as_json else TextReport(tally)
+    cut_short = True
+    try:
+        release = starter_release() if content is None else read_release_file(content)
+        found = _files(walk(paths, one_file_system=one_file_system), tally, report)
+        _scan(found, release, _worker_count(workers), report, progress=not as_json)
+        sys.stdout.flush()
+        cut_short = False
+    except BrokenPipeError:  # the reader has seen enough: no error to tell of, but not everything was scanned
+        settle_output()
+    except Exception as error:  # noqa: BLE001 - whatever it is: the exit status is this command's, see its help
+        tell(error)
+        settle_output()
+    raise SystemExit(tally.exit_status(cut_short=cut_short))
+
+
+def _scan(files: Iterator[FoundFile], release: bytes, workers: int, report: "Report", *, progress: bool) -> None:
+    """Scan `files` and report on each."""
     descriptor = _memory_file(release)
     try:
-        with DemandPool(descriptor, count) as pool, _progress(tally, wanted=not as_json) as tick:
-            for scanned in pool.scan(_files(found, tally, report), tick):
-                _account(scanned, tally)
+        with DemandPool(descriptor, workers) as pool, _progress(report.tally, wanted=progress) as tick:
+            for scanned in pool.scan(files, tick):
+                _account(scanned, report.tally)
                 report.scanned(scanned)
         report.end(pool, sha256(release).hexdigest())
     finally:
         os.close(descriptor)
-    _leave(tally.exit_status())
-
-
-def _leave(status: int) -> NoReturn:
-    sys.stdout.flush()
-    raise SystemExit(status)
 
 
 def _files(found: Iterator[FoundFile | PassedBy], tally: Tally, report: "Report") -> Iterator[FoundFile]:

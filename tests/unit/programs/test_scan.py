@@ -15,6 +15,7 @@ from ringfence.programs.scan import REASONS, Tally, _reason, _worker_count
 def test_found_wins_over_not_scanned_over_clean(malicious: int, suspicious: int, not_scanned: int, status: int) -> None:
     tally = Tally(malicious=malicious, suspicious=suspicious, not_scanned=not_scanned)
     assert tally.exit_status() == status
+    assert tally.exit_status(cut_short=True) == (status or 2)
 
 
 def test_a_reason_that_no_worker_should_name_has_a_word_too() -> None:
