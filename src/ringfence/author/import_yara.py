@@ -6,12 +6,14 @@
    content may not use, too many patterns, what the engine refuses or warns about, and what is slow (`author/probe.py`).
 3. A rule whose name is taken gets a number behind it; one that is word for word the same as another is passed over.
 4. Metadata becomes ours (`author/import_metadata.py`); the rest of it stays.
-5. The result is a content directory as `author/content_dir.py` reads it.  `content build` then packs by class.
+5. Every file that is written has a name of its own, also where upper and lower case are the same.
+6. The result is a content directory as `author/content_dir.py` reads it.  `content build` then packs by class.
 """
 
 import dataclasses
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -45,9 +47,10 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """What became of one file."""
+    """What became of one file; `written` is its name below `rules/`, "" where nothing of it was taken."""
 
     file: str
+    written: str
     taken: tuple[str, ...]
     renamed: tuple[tuple[str, str], ...]
     refused: tuple[Refusal, ...]
@@ -55,7 +58,7 @@ class FileReport:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """All that is to be written: rules by file, licence files, and the report."""
+    """All that is to be written: rules and licences by the names of their new files, and the report."""
 
     files: tuple[tuple[str, tuple[SourceRule, ...]], ...]
     licences: tuple[tuple[str, str], ...]
@@ -87,11 +90,29 @@ def import_pack(source: Path, action: RuleAction, step: Step = lambda *_: None) 
         works.append(_read(path, str(path.relative_to(source)), reader, licences))
     _name_apart(works)
     _probe(works, step)
+    kept = [work for work in works if work.clusters]
+    names = names_apart([str(Path(work.name).with_suffix(".yar")) for work in kept])
+    written = {work.name: name for work, name in zip(kept, names, strict=True)}
+    licences = [(name, text) for name, text in licences if text]
     return Imported(
-        files=tuple((work.name, _taken(work, action)) for work in works if work.clusters),
-        licences=tuple((name, text) for name, text in licences if text),
-        reports=tuple(_report(work) for work in works),
+        files=tuple((written[work.name], _taken(work, action)) for work in kept),
+        licences=tuple(zip(names_apart([name for name, _ in licences]), [text for _, text in licences], strict=True)),
+        reports=tuple(_report(work, written.get(work.name, "")) for work in works),
     )
+
+
+def names_apart(names: Sequence[str]) -> list[str]:
+    """File names, each of its own even where case does not count, none the name of another's directory."""
+    taken = {str(parent).casefold() for name in names for parent in Path(name).parents}
+    apart = []
+    for name in names:
+        path, number = Path(name), 2
+        while str(path).casefold() in taken:
+            path = path.with_name(f"{Path(name).stem}_{number}{path.suffix}")
+            number += 1
+        taken.add(str(path).casefold())
+        apart.append(str(path))
+    return apart
 
 
 def write_directory(imported: Imported, directory: Path, name: str) -> None:
@@ -99,10 +120,9 @@ def write_directory(imported: Imported, directory: Path, name: str) -> None:
     if directory.exists() and any(directory.iterdir()) and not (directory / REPORT_FILE).is_file():
         raise PathRefused(f"{directory} is not empty and not an earlier import", "name a new directory")
     try:
-        for stale in source_files(directory / "rules", RULE_SUFFIXES) if directory.exists() else ():
-            stale.unlink()
+        _remove_earlier(directory)
         for file, rules in imported.files:
-            path = (directory / "rules" / file).with_suffix(".yar")
+            path = directory / "rules" / file
             path.parent.mkdir(parents=True, exist_ok=True)
             modules = sorted({module for rule in rules for module in rule.modules})
             imports = "".join(f'import "{module}"\n' for module in modules)
@@ -115,6 +135,18 @@ def write_directory(imported: Imported, directory: Path, name: str) -> None:
         (directory / CONTENT_FILE).write_text(head, encoding="utf-8")
     except OSError as error:
         raise PathRefused(f"{directory} cannot be written: {error.strerror}", "name a directory of yours") from error
+
+
+def _remove_earlier(directory: Path) -> None:
+    """Remove the rules and licences of an earlier import, and the directories that this leaves empty."""
+    for top in (directory / "rules", directory / "licences"):
+        below = sorted(top.rglob("*"), reverse=True)  # what is in a directory comes before it
+        for path in below:
+            if path.is_dir() and not path.is_symlink():
+                with suppress(OSError):  # somebody keeps something in it
+                    path.rmdir()
+            elif top.name == "licences" or path.suffix.lower() in RULE_SUFFIXES:
+                path.unlink()
 
 
 def release_name(text: str) -> str:
@@ -259,8 +291,8 @@ def _taken(work: _FileWork, action: RuleAction) -> tuple[SourceRule, ...]:
     return tuple(with_our_metadata(rule, action, work.licence) for rule in ordered)
 
 
-def _report(work: _FileWork) -> FileReport:
+def _report(work: _FileWork, written: str) -> FileReport:
     taken = tuple(rule.identifier for cluster in work.clusters for rule in cluster.rules if not rule.private)
     names = set(taken)
     renamed = tuple(pair for pair in work.renamed if pair[1] in names)
-    return FileReport(work.name, taken, renamed, tuple(work.refused))
+    return FileReport(work.name, written, taken, renamed, tuple(work.refused))

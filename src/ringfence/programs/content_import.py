@@ -57,6 +57,7 @@ def command(
 def _file_facts(one: FileReport) -> dict[str, Any]:
     return {
         "file": one.file,
+        "written": one.written,
         "taken": list(one.taken),
         "renamed": [{"from": old, "to": new} for old, new in one.renamed],
         "refused": [asdict(refusal) for refusal in one.refused],

@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 from ringfence.author.build import build_bytes
-from ringfence.author.import_yara import FileReport, Imported, import_pack, release_name, write_directory
+from ringfence.author.import_yara import (
+    REPORT_FILE,
+    FileReport,
+    Imported,
+    import_pack,
+    release_name,
+    write_directory,
+)
 from ringfence.author.probe import Candidate, Prober, compile_reason
 from ringfence.detect.file_type import FileClass
 from ringfence.model.errors import PathRefused
@@ -98,6 +105,42 @@ def test_imports_and_builds(pack: Path, tmp_path: Path) -> None:
     assert entries["First"].pack == entries["Second"].pack == "elf-plain-01"
     assert entries["Small"].pack == entries["G"].pack != entries["Named"].pack
     assert release.manifest.name == "some-pack"
+
+
+def test_files_of_one_name_are_all_kept(tmp_path: Path) -> None:
+    """Suffixes, cases, a directory that is called like a file, a licence beside the pack and one in the way."""
+    pack, out = tmp_path / "pack", tmp_path / "out"
+    names = ("x.yar", "x.yara", "X.YAR", "a/x.yar", "A/x.yar", "b.yar/x.yar", "b.yara", "x_2.yar")
+    for number, name in enumerate(names):
+        path = pack / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f'rule R{number} {{ strings: $a = "text {number}" condition: $a }}\n')
+    (tmp_path / "LICENSE").write_text("outer")
+    (pack / "above").mkdir()
+    (pack / "above" / "LICENSE").write_text("inner")
+    imported = import_pack(pack, RuleAction.ALERT)
+    write_directory(imported, out, "pack")
+    assert {report.file for report in imported.reports} == set(names)
+    for report in imported.reports:
+        text = (out / "rules" / report.written).read_text(encoding="utf-8")
+        assert [name for name in report.taken if f"rule {name} " not in text] == []
+    written = [report.written.casefold() for report in imported.reports]
+    assert len(set(written)) == len(names)
+    assert {path.read_text() for path in (out / "licences").rglob("LICENSE*")} == {"outer", "inner"}
+    assert len(decode_release(build_bytes(out)).manifest.rules) == len(names)
+
+
+def test_another_import_leaves_nothing_of_the_one_before(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for name in ("a.yar/x.yar", "a.yara"):
+        pack = tmp_path / f"pack-{name[-1]}"
+        (pack / name).parent.mkdir(parents=True)
+        (pack / name).write_text('rule R { strings: $a = "text" condition: $a }\n')
+        (pack / f"LICENSE{'.md' * (name == 'a.yara')}").write_text(name)
+        write_directory(import_pack(pack, RuleAction.ALERT), out, "pack")
+        (out / REPORT_FILE).write_text("{}")
+    assert [path.name for path in (out / "rules").rglob("*")] == ["a.yar"]
+    assert [path.name for path in (out / "licences").rglob("*")] == ["LICENSE.md"]
 
 
 def test_commands_speak_json(pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
