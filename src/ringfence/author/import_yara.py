@@ -78,8 +78,10 @@ class _FileWork:
 
 
 def import_pack(source: Path, action: RuleAction, step: Step = lambda *_: None) -> Imported:
-    """Read the public pack below `source`.  Raises PathRefused if there are no rules at all."""
-    paths = source_files(source, RULE_SUFFIXES) if source.is_dir() else []
+    """Read the public pack below `source`.  Raises PathRefused if there are no files of rules at all."""
+    if not source.is_dir():
+        raise PathRefused(f"{source} is not a directory", "name the directory of a public YARA pack")
+    paths = source_files(source, RULE_SUFFIXES)
     if not paths:
         raise PathRefused(f"{source} holds no .yar or .yara file", "name the directory of a public YARA pack")
     licences = _licence_files(source)
@@ -115,11 +117,21 @@ def names_apart(names: Sequence[str]) -> list[str]:
     return apart
 
 
-def write_directory(imported: Imported, directory: Path, name: str) -> None:
-    """Write a content directory.  Raises PathRefused unless `directory` is new, empty or an earlier import."""
-    if directory.exists() and any(directory.iterdir()) and not (directory / REPORT_FILE).is_file():
-        raise PathRefused(f"{directory} is not empty and not an earlier import", "name a new directory")
+def check_target(directory: Path) -> None:
+    """Raises PathRefused unless `directory` is new, empty or an earlier import."""
     try:
+        if directory.exists() and any(directory.iterdir()) and not (directory / REPORT_FILE).is_file():
+            raise PathRefused(f"{directory} is not empty and not an earlier import", "name a new directory")
+    except OSError as error:
+        raise PathRefused(f"{directory} cannot be written: {error.strerror}", "name a new directory") from error
+
+
+def write_directory(imported: Imported, directory: Path, name: str, report: str = "{}\n") -> None:
+    """Write a content directory with the text of its report.  Raises PathRefused, also for what `check_target` does."""
+    check_target(directory)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / REPORT_FILE).write_text(report, encoding="utf-8")  # first: what is cut short may be done again
         _remove_earlier(directory)
         for file, rules in imported.files:
             path = directory / "rules" / file
@@ -138,7 +150,11 @@ def write_directory(imported: Imported, directory: Path, name: str) -> None:
 
 
 def _remove_earlier(directory: Path) -> None:
-    """Remove the rules and licences of an earlier import, and the directories that this leaves empty."""
+    """Remove the rules and licences of an earlier import, and the directories that this leaves empty.
+
+    Its head goes first and comes last: between the two it is no content directory that anybody could build.
+    """
+    (directory / CONTENT_FILE).unlink(missing_ok=True)
     for top in (directory / "rules", directory / "licences"):
         below = sorted(top.rglob("*"), reverse=True)  # what is in a directory comes before it
         for path in below:
@@ -185,6 +201,9 @@ def _read(path: Path, name: str, reader: SourceReader, licences: Sequence[tuple[
         head = text[: text.find("rule ")]
         if NON_COMMERCIAL.search(head):
             work.refused.append(Refusal("", "its licence forbids commercial use"))
+            return work
+        if all(rule.private for rule in work.rules):
+            work.refused.append(Refusal("", "only private rules: nothing in it reports"))
             return work
         for cluster in clusters_of(work.rules):
             _sort_out(cluster, work)

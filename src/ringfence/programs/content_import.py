@@ -1,8 +1,10 @@
 """`ringfence content import-yara`: a public YARA pack becomes a content directory."""
 
 import json
+import os
+import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -12,46 +14,113 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from ringfence.author.import_yara import REPORT_FILE, FileReport, import_pack, write_directory
+from ringfence.author.import_yara import FileReport, check_target, import_pack, release_name, write_directory
+from ringfence.host.tree_walk import shown
+from ringfence.model.errors import ContentRefused, PathRefused
 from ringfence.model.records import RuleAction
 
 
 def command(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="The pack, as its authors publish it.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUTDIR", help="The content directory to write.")],
-    action: Annotated[RuleAction, typer.Option(help="What a match of these rules may do.")] = RuleAction.ALERT,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="OUTDIR",
+            help="The content directory to write: a new one, or an earlier import, which is replaced."
+            "  By default NAME-content in the current directory, where NAME is the pack's; never over what is there.",
+        ),
+    ] = None,
+    action: Annotated[
+        RuleAction, typer.Option(help="What a match does: alert only, or block (refuse the file) as well.")
+    ] = RuleAction.ALERT,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")] = False,
 ) -> None:
-    """Turn a public YARA pack into a content directory; says per file what was taken, refused and why.
+    r"""Turn a public YARA pack into a content directory; says per file what was taken, refused and why.
 
-    Rules keep their authors and licences.  The next step is `ringfence content build OUTDIR -o FILE`.
+    Rules keep their authors and licences.  They alert and refuse no file unless you say `--action block`: nobody has
+    tried them on your files yet, and a public pack has no self-tests.  Read their alerts, then import again.
 
-    Example: ringfence content import-yara signature-base/yara -o imported
+    \b
+    From a public pack to a protected directory:
+      ringfence content import-yara signature-base/yara --action block
+      ringfence content build yara-content -o yara.release
+      ringfence up --state /var/lib/ringfence --protect /srv --content yara.release
+
+    \b
+    Exit status:
+      0   rules were taken, and OUTDIR holds them; what was refused is in the report
+      65  no rule could be taken: the report says why for each file, and nothing is written
+      66  DIR has no file of rules, or OUTDIR cannot be used
     """
+    target = output or _default_target(directory)
+    check_target(target)
     with _bar() as step:
         imported = import_pack(directory, action, step)
-    write_directory(imported, output, directory.resolve().name)
+    taken = sum(len(one.taken) for one in imported.reports)
     report = {
-        "directory": str(output),
+        "directory": str(target) if taken else "",
+        "action": action.value,
         "files": [_file_facts(one) for one in imported.reports],
-        "taken": sum(len(one.taken) for one in imported.reports),
+        "taken": taken,
         "refused": sum(len(one.refused) for one in imported.reports),
     }
-    (output / REPORT_FILE).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    if taken:
+        write_directory(imported, target, directory.resolve().name, json.dumps(report, indent=1) + "\n")
     if as_json:
         print(json.dumps(report))
-        return
-    for one in imported.reports:
-        print(f"{one.file}: {len(one.taken)} taken, {len(one.refused)} refused")
+    else:
+        _print_files(imported.reports)
+    if not taken:
+        raise ContentRefused(
+            f"no rule was taken from its {len(imported.reports)} files; nothing is written",
+            "the report says why for each file: correct the rules, or name another pack",
+            file=shown(str(directory)),
+        )
+    if not as_json:
+        print(
+            f"{shown(str(target))}: {taken} rules taken from {len(imported.files)} of {len(imported.reports)} files,"
+            f" {report['refused']} refused"
+        )
+        _print_way_on(target, action)
+
+
+def _default_target(directory: Path) -> Path:
+    """`NAME-content` here, or beside the pack for somebody who stands in it.  Raises PathRefused if it is there."""
+    pack, here = directory.resolve(), Path.cwd()
+    target = Path(f"{release_name(pack.name)}-content")
+    if here.is_relative_to(pack):
+        target = pack.parent / target
+    if os.path.lexists(target):
+        raise PathRefused(
+            f"{target} is there already", f"name a new directory with -o; an earlier import is replaced by -o {target}"
+        )
+    return target
+
+
+def _print_files(reports: Sequence[FileReport]) -> None:
+    """What became of each file.  Names and reasons come from the pack: nothing in them reaches a terminal as it is."""
+    for one in reports:
+        where = f", written as rules/{one.written}" if one.written not in ("", one.file) else ""
+        print(shown(f"{one.file}: {len(one.taken)} taken, {len(one.refused)} refused{where}"))
         for old, new in one.renamed:
-            print(f"    {old}: now called {new}, its name was taken")
+            print(shown(f"    {old}: now called {new}, its name was taken"))
         for refusal in one.refused:
-            print(f"    {refusal.rule or 'the file'}: {refusal.reason}")
-    print(
-        f"{output}: {report['taken']} rules taken from {len(imported.files)} of {len(imported.reports)} files,"
-        f" {report['refused']} refused.  Next: ringfence content build {output} -o FILE"
-    )
+            print(shown(f"    {refusal.rule or 'the file'}: {refusal.reason}"))
+
+
+def _print_way_on(target: Path, action: RuleAction) -> None:
+    """What a person does next."""
+    content = shlex.quote(str(target))
+    release = shlex.quote(f"{target.name.removesuffix('-content')}.release")
+    print("Next:")
+    print(f"  ringfence content build {content} -o {release}")
+    print(f"  ringfence up --state STATE --protect DIR --content {release}")
+    print(f"  or, for a sensor that runs: ringfence host load {release} --state STATE")
+    if action is RuleAction.ALERT:
+        print(f"These rules alert and refuse no file; to refuse, import again with: --action block -o {content}")
 
 
 def _file_facts(one: FileReport) -> dict[str, Any]:

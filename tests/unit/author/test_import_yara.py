@@ -7,7 +7,6 @@ import pytest
 
 from ringfence.author.build import build_bytes
 from ringfence.author.import_yara import (
-    REPORT_FILE,
     FileReport,
     Imported,
     import_pack,
@@ -16,9 +15,10 @@ from ringfence.author.import_yara import (
 )
 from ringfence.author.probe import Candidate, Prober, compile_reason
 from ringfence.detect.file_type import FileClass
-from ringfence.model.errors import PathRefused
+from ringfence.model.errors import ContentRefused, PathRefused
 from ringfence.model.records import RuleAction
 from ringfence.programs import content_build, content_import, content_show
+from ringfence.programs.cli import main
 from ringfence.wire.release import decode_release
 
 PACK = {
@@ -138,7 +138,6 @@ def test_another_import_leaves_nothing_of_the_one_before(tmp_path: Path) -> None
         (pack / name).write_text('rule R { strings: $a = "text" condition: $a }\n')
         (pack / f"LICENSE{'.md' * (name == 'a.yara')}").write_text(name)
         write_directory(import_pack(pack, RuleAction.ALERT), out, "pack")
-        (out / REPORT_FILE).write_text("{}")
     assert [path.name for path in (out / "rules").rglob("*")] == ["a.yar"]
     assert [path.name for path in (out / "licences").rglob("*")] == ["LICENSE.md"]
 
@@ -155,6 +154,74 @@ def test_commands_speak_json(pack: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert (built["version"], built["sha256"], built["rules"]) == (5, shown["sha256"], len(shown["rules"]))
     content_show.command(file, rules=True)
     assert "First_2" in capsys.readouterr().out
+
+
+def test_without_a_target_it_writes_beside_and_over_nothing(
+    pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    content_import.command(pack)
+    said = capsys.readouterr().out
+    assert "some-pack-content: 6 rules taken" in said
+    assert "ringfence content build some-pack-content -o some-pack.release\n" in said
+    assert "--action block -o some-pack-content" in said
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(PathRefused, match="is there already"):
+        content_import.command(pack)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    content_import.command(pack, Path("some-pack-content"), RuleAction.BLOCK)
+    assert "import again" not in capsys.readouterr().out
+    assert {rule.action for rule in decode_release(build_bytes(tmp_path / "some-pack-content")).manifest.rules} == {
+        RuleAction.BLOCK
+    }
+
+
+def test_who_stands_in_the_pack_finds_the_content_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "p" / "deep").mkdir(parents=True)
+    (tmp_path / "p" / "a.yar").write_text('rule R { strings: $a = "text" condition: $a }\n')
+    monkeypatch.chdir(tmp_path / "p" / "deep")
+    content_import.command(tmp_path / "p")
+    assert f"{tmp_path}/p-content: 1 rules taken" in capsys.readouterr().out
+    assert (tmp_path / "p-content" / "content.yaml").is_file()
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_pack_of_which_nothing_is_taken_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, as_json: bool
+) -> None:
+    pack = tmp_path / "p"
+    pack.mkdir()
+    (pack / "LICENSE").write_text("MIT")
+    (pack / "broken.yar").write_text("rule broken { condition: ")
+    (pack / "private.yar").write_text("private rule P { condition: filesize > 1 }")
+    (pack / "always\x1b[2J.yar").write_text("rule Always { condition: true }")
+    monkeypatch.chdir(tmp_path)
+    words = ["content", "import-yara", "p", *(["--json"] if as_json else [])]
+    with pytest.raises(SystemExit) as left:
+        main(words)
+    assert left.value.code == ContentRefused.exit_status
+    told = capsys.readouterr()
+    assert "error content-refused: p: no rule was taken from its 3 files" in told.err
+    assert [path.name for path in tmp_path.iterdir()] == ["p"]
+    if as_json:
+        report = json.loads(told.out)
+        assert (report["taken"], report["directory"], len(report["files"])) == (0, "", 3)
+        assert all(one["refused"] for one in report["files"])
+    else:
+        assert "broken.yar: 0 taken, 0 refused" not in told.out
+        assert "the file: only private rules" in told.out
+        assert "    Always: " in told.out
+        assert "always\\x1b[2J.yar: 0 taken, 1 refused" in told.out
+
+
+def test_a_target_that_is_in_use_is_refused_before_the_work(pack: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for target in (tmp_path, tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(PathRefused):
+            content_import.command(pack, target)
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_refuses_what_is_no_pack_and_what_is_not_its_own(pack: Path, tmp_path: Path) -> None:
