@@ -1,26 +1,40 @@
-"""The files of this Debian machine that belong to packages, and a scan of them.
+"""The files of this Debian machine that belong to packages, and a scan of them with all that is packed in them.
 
 `python -m tests.content.debian_files` scans every one of them with the starter content, as `test_starter.py` does with
-a sample, and prints each match.
+a sample, and prints each match and how much it looked at.
 """
 
+import os
 import stat
 import sys
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from ringfence.detect.yara import CompiledContent, compile_release
+from ringfence.decide.inspection import inspect_whole
+from ringfence.detect.byte_source import CalledBytes
+from ringfence.detect.file_type import FileClass
+from ringfence.detect.findings import ScanFindings
+from ringfence.detect.yara import CompiledContent, ContentScanner, View, compile_release
 from ringfence.model.records import RuleAction
+from ringfence.model.verdict import UnknownReason
 from ringfence.programs.starter_content import starter_release
 from ringfence.wire.release import decode_release
 
 DPKG_LISTS: Final = Path("/var/lib/dpkg/info")
-READ_BYTES_MAX: Final = 32 << 20
 CHUNK_FILES: Final = 400
 TIMEOUT_S: Final = 60
+
+INCOMPLETE: Final = "incomplete"
+BOUNDED: Final = frozenset({UnknownReason.ARCHIVE_BOUND, UnknownReason.FILE_TOO_LARGE})
+"""Why the host, too, would not look into all of a file: nothing is refused for that."""
+
+Match = tuple[str, str, RuleAction]
+"""File, rule, action."""
 
 _CONTENT: list[CompiledContent] = []
 """The compiled content of this worker process."""
@@ -49,11 +63,47 @@ def sample_of(names: Sequence[str], one_in: int) -> list[str]:
     ]
 
 
-def matches(names: Sequence[str]) -> list[tuple[str, str, RuleAction]]:
-    """(file, rule, action) of every match, and ("file", "incomplete", ...) where the scan did not end.  Two workers."""
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What was found in some files, and how much was looked at."""
+
+    files: int = 0
+    members: int = 0
+    """Pieces of what is packed in the files."""
+
+    matches: tuple[Match, ...] = ()
+    """A scan that did not end counts as a match of `INCOMPLETE` that blocks."""
+
+    unopened: tuple[str, ...] = ()
+    """Files of which a part could not be opened: encrypted, damaged, or over a bound of the host's."""
+
+    def __add__(self, other: "Scanned") -> "Scanned":
+        """Both together."""
+        return Scanned(
+            self.files + other.files,
+            self.members + other.members,
+            self.matches + other.matches,
+            self.unopened + other.unopened,
+        )
+
+    @property
+    def blocked(self) -> list[Match]:
+        """The matches that would refuse a file."""
+        return [match for match in self.matches if match[2] is RuleAction.BLOCK]
+
+    def summary(self) -> str:
+        """One line for a person."""
+        return (
+            f"{self.files} files and {self.members} pieces of what they hold, {len(self.matches)} matches,"
+            f" {len(self.unopened)} files not opened to their end"
+        )
+
+
+def scan(names: Sequence[str]) -> Scanned:
+    """Scan files as the host does in full: each file, and all that is packed in it.  Two workers."""
     chunks = [names[at : at + CHUNK_FILES] for at in range(0, len(names), CHUNK_FILES)]
     with ProcessPoolExecutor(2) as pool:
-        return [one for found in pool.map(_scan, chunks) for one in found]
+        return sum(pool.map(_scan, chunks), Scanned())
 
 
 def _is_regular(name: str) -> bool:
@@ -63,25 +113,50 @@ def _is_regular(name: str) -> bool:
         return False
 
 
-def _scan(names: Sequence[str]) -> list[tuple[str, str, RuleAction]]:
+class _CountingEngine:
+    """The engine, and how often it was given a member."""
+
+    def __init__(self, scanner: ContentScanner) -> None:
+        self._scanner = scanner
+        self.members = 0
+
+    def scan(
+        self, data: bytes, member: str = "", view: View = View.WHOLE, kind: FileClass | None = None
+    ) -> ScanFindings:
+        """Scan some bytes."""
+        self.members += bool(member)
+        return self._scanner.scan(data, member, view, kind)
+
+    def join(self, parts: list[ScanFindings]) -> ScanFindings:
+        """Findings of several parts as one."""
+        return self._scanner.join(parts)
+
+
+def _scan(names: Sequence[str]) -> Scanned:
     if not _CONTENT:
         _CONTENT.append(compile_release(decode_release(starter_release())))
     content = _CONTENT[0]
-    scanner = content.scanner(TIMEOUT_S)
-    found = []
+    engine = _CountingEngine(content.scanner(TIMEOUT_S))
+    matches: list[Match] = []
+    unopened = []
     for name in names:
-        with Path(name).open("rb") as stream:
-            findings = scanner.scan(stream.read(READ_BYTES_MAX))
-        found += [(name, content.rules[index].identifier, content.rules[index].action) for index in findings.rules]
-        if not findings.complete:
-            found.append((name, "incomplete", RuleAction.BLOCK))
-    return found
+        with Path(name).open("rb") as file:
+            source = CalledBytes(partial(os.pread, file.fileno()), os.fstat(file.fileno()).st_size)
+            inspection = inspect_whole(engine, source)
+        findings = inspection.findings
+        matches += [(name, content.rules[index].identifier, content.rules[index].action) for index in findings.rules]
+        if findings.missing in BOUNDED:
+            unopened.append(f"{name}: {', '.join(str(gap) for gap in inspection.gaps) or findings.missing.name}")
+        elif findings.missing is not UnknownReason.NONE:
+            matches.append((name, INCOMPLETE, RuleAction.BLOCK))
+    return Scanned(len(names), engine.members, tuple(matches), tuple(unopened))
 
 
 if __name__ == "__main__":
-    every = package_files()
-    hits = matches(every)
-    for hit in hits:
+    every = scan(package_files())
+    for hit in every.matches:
         sys.stdout.write(" ".join(hit) + "\n")
-    sys.stdout.write(f"{len(every)} files, {len(hits)} matches\n")
-    sys.exit(any(action is RuleAction.BLOCK for _, _, action in hits))
+    for line in every.unopened:
+        sys.stdout.write(f"not opened: {line}\n")
+    sys.stdout.write(every.summary() + "\n")
+    sys.exit(bool(every.blocked))

@@ -1,12 +1,15 @@
 """The starter content: complete, proven by its own self-tests, and harmless to a Debian machine."""
 
+import gzip
 import re
+import sys
+import zipfile
 from collections import Counter
 from pathlib import Path
 
 import pytest
 import yara_x
-from tests.content.debian_files import matches, package_files, sample_of
+from tests.content.debian_files import Scanned, package_files, sample_of, scan
 from tests.support.machine import kernel_requires
 
 from ringfence.author.build import build_bytes
@@ -22,6 +25,12 @@ ROOT = Path(__file__).parents[2]
 STARTER = ROOT / "content" / "starter"
 RELEASE = decode_release(starter_release())
 RULES = RELEASE.manifest.rules
+
+
+def tell(found: Scanned, capsys: pytest.CaptureFixture[str]) -> None:
+    """Say how much a scan has looked at, also in a run that passes."""
+    with capsys.disabled():
+        sys.stdout.write(f"\n{found.summary()}\n")
 
 
 def test_the_package_carries_a_fresh_build() -> None:
@@ -92,20 +101,37 @@ def test_packs_of_a_class_say_what_all_rules_together_say() -> None:
     assert hits > 1000
 
 
-def test_no_blocking_rule_matches_a_file_of_a_package() -> None:
+def test_the_scan_of_packages_sees_what_is_packed(tmp_path: Path) -> None:
+    text = b"RINGFENCE-TEST-STRING-" + b"5f1c6c0e4b7d"
+    with zipfile.ZipFile(tmp_path / "inner.jar", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("META-INF/text", text)
+    (tmp_path / "page.1.gz").write_bytes(gzip.compress(b" " * 100 + text))
+    (tmp_path / "damaged.gz").write_bytes(gzip.compress(b"x" * 1000)[:-9])
+    found = scan([str(path) for path in sorted(tmp_path.iterdir())])
+    assert [(Path(file).name, rule) for file, rule, _ in found.blocked] == [
+        ("inner.jar", "Ringfence_Test_String"),
+        ("page.1.gz", "Ringfence_Test_String"),
+    ]
+    assert (found.files, len(found.unopened)) == (3, 1)
+
+
+def test_no_blocking_rule_matches_a_file_of_a_package(capsys: pytest.CaptureFixture[str]) -> None:
     kernel_requires("dpkg")
     names = sample_of(package_files(), 12)
     assert len(names) > 1000
-    assert [hit for hit in matches(names) if hit[2] is RuleAction.BLOCK] == []
+    found = scan(names)
+    tell(found, capsys)
+    assert found.blocked == []
 
 
 @pytest.mark.load
 @pytest.mark.timeout(900)
-def test_no_blocking_rule_matches_any_file_of_any_package() -> None:
+def test_no_blocking_rule_matches_any_file_of_any_package(capsys: pytest.CaptureFixture[str]) -> None:
     kernel_requires("dpkg")
-    found = matches(package_files())
-    assert [hit for hit in found if hit[2] is RuleAction.BLOCK] == []
-    assert len(found) < 20, "alerting rules are noisy on a plain Debian machine"
+    found = scan(package_files())
+    tell(found, capsys)
+    assert found.blocked == []
+    assert len(found.matches) < 20, "alerting rules are noisy on a plain Debian machine"
 
 
 def test_names_are_of_one_kind() -> None:
