@@ -56,8 +56,8 @@ def exit_status_document() -> str:
         "# Exit status and error codes\n",
         "A command that fails prints two lines on standard error, `ringfence: error CODE: what happened` and",
         "`way out: …`, and ends with the status of its code. Codes and statuses are stable.\n",
-        "`ringfence scan` prints the same lines, but ends with 0, 1 or 2 only, so that a script can rely on them: a",
-        "file that was found gives 1 even where others could not be read, and every error without a find gives 2.\n",
+        "`ringfence scan` prints the same lines, but ends with 0, 1 or 2 (130 after Ctrl-C), so that a script can rely",
+        "on it: a file that was found gives 1 even where others could not be read, an error without a find gives 2.\n",
         "| status | code | what happened | who must act |",
         "| --: | --- | --- | --- |",
     ]
