@@ -241,7 +241,7 @@ def _name_apart(works: Iterable[_FileWork]) -> None:
         for cluster in work.clusters:
             again = [rule for rule in cluster.rules if not rule.private and rule.identifier in taken]
             if again and all(_body(rule) in bodies.get(rule.identifier, set()) for rule in again):
-                _refuse(cluster, "the same rule was taken from another file", work)
+                _refuse(cluster, "the same rule stands in another file: see what became of it there", work)
                 continue
             if again and len(cluster.rules) > 1 and _is_referred(again, cluster):
                 _refuse(cluster, "its name is taken, and other rules refer to it", work)
