@@ -180,16 +180,27 @@ def test_a_path_that_nobody_can_spell_is_still_reported(post: Post, tmp_path: Pa
     assert not sighting.file.path.startswith(b"/")
 
 
-def test_the_lineage_of_the_asker_is_read_by_the_main_thread(post: Post) -> None:
+def test_the_lineage_of_the_asker_is_read_by_a_thread_of_its_own(post: Post) -> None:
     asked = outbox_module._Asked(os.getpid())
-    post.outbox._asked.append(asked)
-    post.outbox.serve_lineages()
+    post.outbox._asked.put(asked)
+    post.outbox.serve_lineage()
     assert asked.done.is_set()
     assert asked.processes[0].pid == os.getpid()
 
 
 def test_an_asker_that_nobody_serves_costs_a_bounded_wait(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "LINEAGE_WAIT_MS", 1)
+    post.note(pid=os.getpid())
+    post.outbox.flush()
+    (sighting,) = post.arrived()
+    assert sighting.processes == ()
+
+
+def test_where_reading_lineages_is_held_up_alerts_go_without(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody maps their command line from a file system that answers when they please."""
+    monkeypatch.setattr(limits, "LINEAGE_WAIT_MS", 1e9)
+    for _ in range(limits.LINEAGES_WAITING_MAX):
+        post.outbox._asked.put(outbox_module._Asked(1))
     post.note(pid=os.getpid())
     post.outbox.flush()
     (sighting,) = post.arrived()

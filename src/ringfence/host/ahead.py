@@ -5,7 +5,8 @@ One thread of the gate.  It reads the close-after-write group, keeps a bounded q
 ignore mark, table of known hashes.
 
 While no file is hot the group is polled, so that nobody's close() pays for waking us; while one is, we block on it,
-because the end of a hot file's silence must not wait.
+because the end of a hot file's silence must not wait.  While files are being closed it is polled often: the kernel
+compares each new event with those that wait, so that a long queue makes every close() slower.
 """
 
 import os
@@ -55,6 +56,8 @@ class Ahead:
         self._link: ScannerLink | None = None
         self._job = self._slot.number << 48
         self._oldest_since_ms = 0
+        self._busy = False
+        """Whether the last look at the group found closed files."""
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
 
     def rescan(self, descriptor: int) -> bool:
@@ -88,8 +91,8 @@ class Ahead:
             poll.register(self._link.fileno(), select.POLLIN)
         if self._room.hot.awaits_close():
             poll.register(self._room.marks.closes, select.POLLIN)
-        poll.poll(limits.AHEAD_POLL_MS)
-        if len(self._flying) > limits.AHEAD_IN_FLIGHT_MAX // 2:
+        poll.poll(limits.AHEAD_POLL_BUSY_MS if self._busy else limits.AHEAD_POLL_MS)
+        if self._flying:
             time.sleep(limits.AHEAD_PAUSE_MS / 1000)  # let verdicts gather: one wake-up for many of them
         try:
             os.eventfd_read(self._wake)
@@ -98,11 +101,13 @@ class Ahead:
 
     def _take_closed(self) -> None:
         room = self._room
+        self._busy = False
         while True:
             try:
                 events = os.read(room.marks.closes, EVENT.size * limits.EVENT_CLOSE_WRITE_BATCH_MAX)
             except BlockingIOError:
                 return
+            self._busy = True
             for _, _, _, _, _, descriptor, pid in EVENT.iter_unpack(events):
                 if descriptor < 0:
                     room.counters.overflows += 1

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 
 from ringfence.host.channel import Channel, ChannelClosed
 from ringfence.host.gate_room import Case, now_ms
@@ -54,7 +55,10 @@ class _Asked:
 
 
 class Outbox:
-    """Sightings of one gate.  `note` is called from any thread; the rest from the main thread."""
+    """Sightings of one gate.
+
+    `note` is called from any thread, `serve_lineage` from one of its own, the rest from the main thread.
+    """
 
     def __init__(self, gate_id: int, courier: Channel, *, mode: Callable[[], Mode], release: Callable[[], int]) -> None:
         self._gate_id = gate_id
@@ -63,7 +67,7 @@ class Outbox:
         self._release = release
         self._kept: deque[Kept] = deque()
         self._number = 0
-        self._asked: deque[_Asked] = deque()
+        self._asked: SimpleQueue[_Asked] = SimpleQueue()
         self._repeats: dict[Repeat, int] = {}
         self._lock = threading.Lock()
         self.dropped = 0
@@ -118,19 +122,23 @@ class Outbox:
         os.eventfd_write(self.wake, 1)
 
     def _lineage(self, pid: int) -> tuple[SeenProcess, ...]:
-        """Let the main thread, the only one that can open files, read the lineage; nothing if it takes too long."""
+        """Let the thread that can open files of /proc read the lineage; nothing if it takes too long."""
+        if self._asked.qsize() >= limits.LINEAGES_WAITING_MAX:
+            return ()
         asked = _Asked(pid)
-        self._asked.append(asked)
-        os.eventfd_write(self.wake, 1)
+        self._asked.put(asked)
         asked.done.wait(limits.LINEAGE_WAIT_MS / 1000)
         return with_executables(asked.processes)
 
-    def serve_lineages(self) -> None:
-        """Read the lineages that were asked for.  Main thread only."""
-        while self._asked:
-            asked = self._asked.popleft()
-            asked.processes = lineage(asked.pid)
-            asked.done.set()
+    def serve_lineage(self) -> None:
+        """Wait for the next lineage that is asked for, and read it.
+
+        In a thread of its own: a command line lies in its process's memory, and whoever maps that from a file system of
+        theirs decides how long the reading takes.
+        """
+        asked = self._asked.get()
+        asked.processes = lineage(asked.pid)
+        asked.done.set()
 
     def _held_back(self, case: Case) -> bool:
         repeat: Repeat = (case.question.key, case.question.look, case.pid, case.plan.response, case.plan.skipped)

@@ -46,6 +46,9 @@ AHEAD_DEADLINE_MS: Final = 120_000
 AHEAD_POLL_MS: Final = 40
 """Pause between two looks at the close-after-write group while no file is hot: nobody's close() wakes a reader."""
 
+AHEAD_POLL_BUSY_MS: Final = 4
+"""The same pause while files are being closed: a long queue of events makes every close() slower (8 µs: thousands)."""
+
 VERDICT_CACHE_ENTRIES_MAX: Final = 65_536
 """Entries of the gate's verdict cache (both generations): about 20 MB at the worst, weeks of a server's files."""
 
@@ -110,6 +113,9 @@ SIGHTINGS_UNACKNOWLEDGED_MAX: Final = 4_096
 
 LINEAGE_WAIT_MS: Final = 200
 """How long a refusal waits for the asker's lineage to be read; an alert without it is better than a late answer."""
+
+LINEAGES_WAITING_MAX: Final = 32
+"""Lineages that wait to be read: past it alerts go without, because something holds up the reading."""
 
 SIGHTING_REPEAT_MS: Final = 60_000
 """The same version of a file asked for by the same process is reported once in this time; every refusal is counted."""

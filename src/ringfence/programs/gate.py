@@ -101,7 +101,6 @@ class Gate:
             self._hear_zygote()
             if self._armed:
                 self._hear_courier()
-            self._outbox.serve_lineages()
             self._outbox.flush()
             self._room.counters.sightings_dropped = self._outbox.dropped
             self._room.counters.scanner_restarts = self._room.slots.restarts
@@ -192,6 +191,11 @@ class Gate:
         room.slots.use_zygote(Channel.adopt(channel))
         room.marks.forget_files()
 
+    def _serve_lineages(self) -> None:
+        sandbox.lock(processes.GATE, all_threads=False)
+        while True:
+            self._outbox.serve_lineage()
+
     def _watch(self, pidfd: int, beat: int) -> None:
         if self._watched is not None:
             os.close(self._watched[0])
@@ -227,6 +231,7 @@ class Gate:
         for number, work in enumerate(works):
             threading.Thread(target=_locked, args=(work,), name=f"answer-{number}", daemon=True).start()
         threading.Thread(target=_locked, args=(self._ahead.run, ORDINARY_NICENESS), name="ahead", daemon=True).start()
+        threading.Thread(target=self._serve_lineages, name="lineage", daemon=True).start()
         sandbox.lock(processes.GATE, all_threads=False)
         self._armed = True
         self._beat.beat()
