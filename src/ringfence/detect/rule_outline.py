@@ -14,7 +14,7 @@ refuses a source in which the engine finds other rules than this reader.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum, unique
 from itertools import pairwise
 from typing import Final
@@ -39,6 +39,9 @@ class DeclaredRule:
     line: int
     """Line of its name, from 1."""
 
+    start: int
+    """Offset of its first word: `rule`, or the marks before it."""
+
 
 @dataclass(frozen=True, slots=True)
 class PackOutline:
@@ -61,6 +64,7 @@ _TOKEN: Final = re.compile(
 )
 """Every alternative also takes what is never closed, to its end, so that reading stays linear on nonsense."""
 
+_MARK_WORDS: Final = frozenset({"private", "global"})
 _WHOLE_FILE_WORDS: Final = frozenset({"filesize", "not", "none"})
 _POSITION_WORDS: Final = frozenset({"at", "in", "entrypoint"})
 _POSITION_READER: Final = re.compile(r"[@!].*|u?int(8|16|32|64)(be)?\Z|float(32|64)(be)?\Z")
@@ -104,10 +108,13 @@ def _rules(source: str, tokens: list[_Token], modules: frozenset[str]) -> list[t
         line += source.count("\n", counted, name.offset)
         counted = name.offset
         condition = _condition(tokens[place:end])
-        before = {token.text for token in tokens[max(0, place - 2) : place]}
-        scope = _scope(condition, modules)
+        first = place
+        while first and place - first < len(_MARK_WORDS) and tokens[first - 1].text in _MARK_WORDS:
+            first -= 1
+        private = "private" in {token.text for token in tokens[first:place]}
         words = frozenset(token.text for token in condition if token.kind == "word")
-        found.append((DeclaredRule(name.text, "private" in before, scope, line), words))
+        rule = DeclaredRule(name.text, private, _scope(condition, modules), line, tokens[first].offset)
+        found.append((rule, words))
     return found
 
 
@@ -150,5 +157,5 @@ def _with_references(rules: list[tuple[DeclaredRule, frozenset[str]]]) -> tuple[
     for rule, words in rules:
         scope = max([rule.scope, *(scopes[word] for word in words if word in scopes)])
         scopes[rule.name] = scope
-        done.append(DeclaredRule(rule.name, rule.private, scope, rule.line))
+        done.append(replace(rule, scope=scope))
     return tuple(done)
