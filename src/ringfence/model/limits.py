@@ -481,6 +481,22 @@ RULES_MERGED_MAX: Final = 256
 """Up to so many rules, those for every file and those for one class are compiled together: one pass instead of two, for
 a few megabytes of memory."""
 
+WITNESS_PATTERNS_MAX: Final = 256
+"""Patterns of one rule's witness: as many as the largest public rule has; bounds what rules that name rules add up."""
+
+WITNESS_BYTES_MIN: Final = 6
+"""Different fixed bytes in a row of a pattern in a witness.  Shorter ones are met in every other file: then the rule
+may as well run always."""
+
+WITNESS_BYTES_MAX: Final = 12
+"""Different fixed bytes past which a pattern is not taken to be rarer; then fewer patterns are better."""
+
+CONDITION_DEPTH_MAX: Final = 32
+"""Brackets in brackets of a condition that is searched for a witness: people write three."""
+
+CONDITION_WORDS_MAX: Final = 4_096
+"""Words of a condition that is searched for a witness: ten times the longest public one."""
+
 ENGINE_SCANNERS_MAX: Final = 96
 """Scanners of one content.  Each reserves 80 MiB of address space, and `SCANNER_ADDRESS_SPACE_BYTES_MAX` is 16 GiB."""
 
