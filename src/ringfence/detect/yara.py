@@ -4,13 +4,13 @@ Compiling (`compile_release`):
 1. Packs are compiled from source, each in its own namespace, without includes, with `model.release.YARA_VARIABLES` as
    empty text.  Whatever the engine raises, a panic too, becomes ContentRefused with pack and line.
 2. The engine, our reader of declarations and the manifest must name the same rules, or the release is refused.
-3. Packs are put together into few *groups*, one engine scanner each: a scan costs a pass over the bytes per group.
-   Groups are bounded (`RULES_PER_SCANNER_MAX`), because a rule that times out silences its whole group for that file.
-   Packs that import an expensive module (`pe` costs 50 µs per scan, `elf` up to 1 ms) are kept apart from the others.
-4. A file of class c meets the groups of packs "any" and of packs c, and no others.
+3. `detect/scan_plan.py` says which packs share an engine scanner (a *group*: a scan costs a pass over the bytes for
+   each, and a rule that times out silences its whole group for that file), and which groups stand behind a sieve.
 
 Scanning (`ContentScanner.scan`):
-5. The first pass runs in the engine's fast mode and decides.  A clean file costs nothing else.
+4. The groups that come first for the file's class are run.  A sieve that matches, and one that fails, runs the groups
+   behind it; where it is silent no rule behind it can match.
+5. This first pass runs in the engine's fast mode and decides.  A clean file costs nothing else.
 6. Only groups that hit are scanned a second time for offsets and excerpts.  What that pass finds changes no outcome.
 7. A timeout or a panic silences one group: the others still speak, and the result is incomplete, never clean.
 
@@ -33,6 +33,7 @@ from ringfence.detect.file_type import FileClass, classify
 from ringfence.detect.findings import CLEAN, RuleMatch, ScanFindings, member_label
 from ringfence.detect.findings import join as join_findings
 from ringfence.detect.rule_outline import PackOutline, RuleScope, outline
+from ringfence.detect.scan_plan import SIEVE_NAMESPACE, Part, ScannerPlan, plan_scanners
 from ringfence.model.errors import ContentRefused
 from ringfence.model.limits import (
     ENGINE_SCANNERS_MAX,
@@ -42,15 +43,10 @@ from ringfence.model.limits import (
     MATCHES_PER_PATTERN_MAX,
     MATCHES_TRACKED_MAX,
     PATTERN_NAME_BYTES_MAX,
-    RULES_MERGED_MAX,
-    RULES_PER_SCANNER_MAX,
 )
 from ringfence.model.records import RuleAction, Severity
 from ringfence.model.release import FILE_CLASSES, YARA_VARIABLES, Pack, Release, RuleEntry
 from ringfence.model.verdict import Outcome, UnknownReason
-
-CHEAP_MODULES: Final = frozenset({"hash", "math", "string", "time"})
-"""Modules that do nothing until a condition calls them.  The others parse each file that their scanner meets."""
 
 ENGINE_MATCHES_DEFAULT: Final = 1_000_000
 """The engine's own bound of matches per pattern, restored after the pass for details."""
@@ -85,18 +81,27 @@ class _Rules:
     scope: tuple[RuleScope, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Groups:
+    """The compiled groups and when they are run."""
+
+    compiled: tuple[yara_x.Rules, ...]
+    first: dict[FileClass, tuple[int, ...]]
+    """The groups that every file of a class meets."""
+
+    guards: tuple[dict[str, int], ...]
+    """For each group the rules of its sieve, and the group that each stands for; most groups have no sieve."""
+
+
 class CompiledContent:
     """The rules of one release, compiled.  Immutable after construction; see the module for sharing."""
 
-    __slots__ = ("_groups", "_plans", "_rules")
+    __slots__ = ("_groups", "_rules")
 
-    def __init__(
-        self, rules: _Rules, groups: tuple[yara_x.Rules, ...], plans: dict[FileClass, tuple[int, ...]]
-    ) -> None:
-        """Made by `compile_release`: `plans` names the groups that a file of each class meets."""
+    def __init__(self, rules: _Rules, groups: _Groups) -> None:
+        """Made by `compile_release`."""
         self._rules = rules
         self._groups = groups
-        self._plans = plans
 
     @property
     def rules(self) -> tuple[RuleEntry, ...]:
@@ -106,37 +111,30 @@ class CompiledContent:
     @property
     def scanner_count(self) -> int:
         """How many engine scanners a `ContentScanner` holds."""
-        return len(self._groups)
+        return len(self._groups.compiled)
 
     def groups_for(self, kind: FileClass) -> tuple[int, ...]:
-        """Which groups a file of class `kind` meets; for figures and tests."""
-        return self._plans[kind]
+        """Which groups every file of class `kind` meets; for figures and tests."""
+        return self._groups.first[kind]
 
     def scanner(self, timeout_s: int) -> "ContentScanner":
         """Make a scanner for the calling thread of the calling process.  `timeout_s`, from 1, bounds each group."""
-        return ContentScanner(self._rules, self._groups, self._plans, timeout_s)
+        return ContentScanner(self._rules, self._groups, timeout_s)
 
 
 class ContentScanner:
     """Scans bytes with the rules of one release."""
 
-    __slots__ = ("_groups", "_plans", "_rules", "_scanners", "_timeout_s")
+    __slots__ = ("_groups", "_rules", "_scanners", "_timeout_s")
 
-    def __init__(
-        self,
-        rules: _Rules,
-        groups: tuple[yara_x.Rules, ...],
-        plans: dict[FileClass, tuple[int, ...]],
-        timeout_s: int,
-    ) -> None:
+    def __init__(self, rules: _Rules, groups: _Groups, timeout_s: int) -> None:
         """Made by `CompiledContent.scanner`.  Raises ValueError when `timeout_s` is below 1: 0 means "at once"."""
         if timeout_s < 1:
             raise ValueError("the engine counts whole seconds, from 1")
         self._rules = rules
         self._groups = groups
-        self._plans = plans
         self._timeout_s = timeout_s
-        self._scanners = [self._fresh(number) for number in range(len(groups))]
+        self._scanners = [self._fresh(number) for number in range(len(groups.compiled))]
 
     def warm(self) -> None:
         """Scan nothing once with every group: starts the engine's timer thread and touches its tables.
@@ -154,31 +152,48 @@ class ContentScanner:
         `member` is copied into the matches.  `kind` is the class of the whole file when `data` is a part of it; it is
         read from `data` otherwise.  Offsets are from the start of `data`.  Raises nothing for anything in `data`.
         """
-        missing = UnknownReason.NONE
+        first = self._groups.first[classify(data) if kind is None else kind]
         hits: list[tuple[int, tuple[yara_x.Rule, ...]]] = []
+        missing, behind = self._run(data, first, hits)
+        if behind:
+            missing_behind, _ = self._run(data, sorted(behind), hits)
+            missing = missing_behind if missing is UnknownReason.NONE else missing
+        if not hits and missing is UnknownReason.NONE:
+            return CLEAN
+        return self._findings(data, member_label(member), view, hits, missing)
+
+    def _run(
+        self, data: bytes, numbers: Sequence[int], hits: list[tuple[int, tuple[yara_x.Rule, ...]]]
+    ) -> tuple[UnknownReason, set[int]]:
+        """The first pass over some groups.  Adds what hits; returns what is missing, and the groups to run next."""
+        missing = UnknownReason.NONE
+        behind: set[int] = set()
         scanners = self._scanners
-        for number in self._plans[classify(data) if kind is None else kind]:
+        for number in numbers:
             try:
                 matching = scanners[number].scan(data).matching_rules
             except yara_x.TimeoutError:
                 missing = UnknownReason.ENGINE_TIMEOUT
+                behind.update(self._groups.guards[number].values())
                 continue
             except BaseException as failure:  # noqa: BLE001 - `_recover` raises again what is not the engine's
                 self._recover(number, failure)
                 missing = UnknownReason.ENGINE_PANIC
+                behind.update(self._groups.guards[number].values())
                 continue
+            if matching and (guards := self._groups.guards[number]):
+                behind.update(guards[rule.identifier] for rule in matching if rule.namespace == SIEVE_NAMESPACE)
+                matching = _reporting(matching)
             if matching:
                 hits.append((number, matching))
-        if not hits and missing is UnknownReason.NONE:
-            return CLEAN
-        return self._findings(data, member_label(member), view, hits, missing)
+        return missing, behind
 
     def join(self, parts: Sequence[ScanFindings]) -> ScanFindings:
         """The findings of the parts of one file as one."""
         return join_findings(parts, self._rules.rank.__getitem__)
 
     def _fresh(self, number: int) -> yara_x.Scanner:
-        scanner = yara_x.Scanner(self._groups[number])
+        scanner = yara_x.Scanner(self._groups.compiled[number])
         scanner.set_timeout(self._timeout_s)
         scanner.fast_scan(yes=True)
         return scanner
@@ -222,7 +237,7 @@ class ContentScanner:
             try:
                 scanner.fast_scan(yes=False)
                 scanner.max_matches_per_pattern(MATCHES_TRACKED_MAX)
-                rules.update((rule.identifier, rule) for rule in scanner.scan(data).matching_rules)
+                rules.update((rule.identifier, rule) for rule in _reporting(scanner.scan(data).matching_rules))
             except BaseException as failure:  # noqa: BLE001 - `_recover` raises again what is not the engine's
                 self._recover(number, failure)
                 continue
@@ -239,6 +254,11 @@ def is_engine_failure(failure: BaseException) -> bool:
     return isinstance(failure, (yara_x.ScanError, yara_x.TimeoutError, yara_x.CompileError)) or (
         type(failure).__name__ == "PanicException"
     )
+
+
+def _reporting(rules: Iterable[yara_x.Rule]) -> tuple[yara_x.Rule, ...]:
+    """`rules` without those of a sieve."""
+    return tuple(rule for rule in rules if rule.namespace != SIEVE_NAMESPACE)
 
 
 def _outcome(actions: Iterable[RuleAction], missing: UnknownReason) -> Outcome:
@@ -283,18 +303,14 @@ def compile_release(release: Release) -> CompiledContent:
             _refuse(pack, f"no file is of class {pack.entry.file_class!r}", "")
     outlines = tuple(outline(pack.source) for pack in packs)
     rules = _rules_of(release, outlines)
-    wanted = {kind: _groups_of(packs, outlines, kind) for kind in FileClass}
-    numbers: dict[tuple[int, ...], int] = {}
-    for group in (group for groups in wanted.values() for group in groups):
-        numbers.setdefault(group, len(numbers))
-    if len(numbers) > ENGINE_SCANNERS_MAX:
+    plan = plan_scanners(packs, outlines)
+    if len(plan.scanners) > ENGINE_SCANNERS_MAX:
         raise ContentRefused(
-            f"needs {len(numbers)} engine scanners, more than {ENGINE_SCANNERS_MAX}",
+            f"needs {len(plan.scanners)} engine scanners, more than {ENGINE_SCANNERS_MAX}",
             "put packs of the same file class together",
         )
-    compiled = tuple(_compile([(packs[place], outlines[place]) for place in group]) for group in numbers)
-    plans = {kind: tuple(numbers[group] for group in groups) for kind, groups in wanted.items()}
-    return CompiledContent(rules, compiled, plans)
+    compiled = tuple(_compile(scanner) for scanner in plan.scanners)
+    return CompiledContent(rules, _Groups(compiled, plan.first, tuple(scanner.guards for scanner in plan.scanners)))
 
 
 def _rules_of(release: Release, outlines: Sequence[PackOutline]) -> _Rules:
@@ -327,83 +343,52 @@ def _badness(entry: RuleEntry) -> tuple[bool, int, str]:
     return entry.action is not RuleAction.BLOCK, _SEVERITIES.index(entry.severity), entry.identifier
 
 
-def _groups_of(packs: Sequence[Pack], outlines: Sequence[PackOutline], kind: FileClass) -> tuple[tuple[int, ...], ...]:
-    """The groups (of pack indexes) that a file of class `kind` meets; rules 3 and 4 of the module."""
-    every = [place for place, pack in enumerate(packs) if pack.entry.file_class == FileClass.ANY]
-    own = [place for place, pack in enumerate(packs) if pack.entry.file_class == kind and kind is not FileClass.ANY]
-    if _count(outlines, every + own) <= RULES_MERGED_MAX:
-        return (tuple(sorted(every + own)),) if every or own else ()
-    return tuple(group for some in (every, own) for group in _chunks(outlines, some))
-
-
-def _chunks(outlines: Sequence[PackOutline], places: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    """Cut `places` into groups of at most `RULES_PER_SCANNER_MAX` rules; a larger pack stays whole and alone."""
-    if places and _count(outlines, places) <= RULES_MERGED_MAX:
-        yield tuple(places)
-        return
-    for cheap in (True, False):
-        group: list[int] = []
-        for place in places:
-            if (outlines[place].imports <= CHEAP_MODULES) is not cheap:
-                continue
-            if group and _count(outlines, [*group, place]) > RULES_PER_SCANNER_MAX:
-                yield tuple(group)
-                group = []
-            group.append(place)
-        if group:
-            yield tuple(group)
-
-
-def _count(outlines: Sequence[PackOutline], places: Iterable[int]) -> int:
-    return sum(len(outlines[place].rules) for place in places)
-
-
-def _compile(members: Sequence[tuple[Pack, PackOutline]]) -> yara_x.Rules:
+def _compile(group: ScannerPlan) -> yara_x.Rules:
     """Compile one group."""
     compiler = yara_x.Compiler(includes_enabled=False)
     for variable in sorted(YARA_VARIABLES):
         compiler.define_global(variable, "")
-    for pack, _ in members:
-        compiler.new_namespace(pack.entry.name)
-        _guarded(pack, compiler, partial(compiler.add_source, pack.source, origin=pack.entry.path))
-    rules: yara_x.Rules = _guarded(members[0][0], compiler, compiler.build)
-    _check_same_rules(members, rules)
+    for part in group.parts:
+        compiler.new_namespace(part.namespace)
+        _guarded(part, compiler, partial(compiler.add_source, part.source, origin=part.origin))
+    rules: yara_x.Rules = _guarded(group.parts[0], compiler, compiler.build)
+    _check_same_rules(group.parts, rules)
     return rules
 
 
-def _guarded(pack: Pack, compiler: yara_x.Compiler, step: Callable[[], Any]) -> Any:  # noqa: ANN401 - the engine's
+def _guarded(part: Part, compiler: yara_x.Compiler, step: Callable[[], Any]) -> Any:  # noqa: ANN401 - the engine's
     """Run one step of the compiler; whatever the engine raises becomes ContentRefused."""
     try:
         return step()
     except yara_x.CompileError as refusal:
-        raise _refusal(pack, compiler.errors(), str(refusal)) from None
+        raise _refusal(part, compiler.errors(), str(refusal)) from None
     except BaseException as failure:
         if not is_engine_failure(failure) and not isinstance(failure, (ValueError, TypeError, UnicodeError)):
             raise
-        raise _refusal(pack, (), f"the engine failed: {type(failure).__name__}: {failure}") from None
+        raise _refusal(part, (), f"the engine failed: {type(failure).__name__}: {failure}") from None
 
 
-def _refusal(pack: Pack, diagnostics: Sequence[dict[str, Any]], text: str) -> ContentRefused:
+def _refusal(part: Part, diagnostics: Sequence[dict[str, Any]], text: str) -> ContentRefused:
     """ContentRefused with the place and title of the engine's first diagnostic."""
     first = diagnostics[0] if diagnostics else {}
     line = first.get("line")
     what = str(first.get("title") or text.splitlines()[0] if text else "refused by the engine")
     code = first.get("code")
     return ContentRefused(
-        f"{what} [{code}]" if code else what, WAY_OUT, file=pack.entry.path, position=str(line) if line else ""
+        f"{what} [{code}]" if code else what, WAY_OUT, file=part.origin, position=str(line) if line else ""
     )
 
 
-def _check_same_rules(members: Sequence[tuple[Pack, PackOutline]], rules: yara_x.Rules) -> None:
+def _check_same_rules(parts: Sequence[Part], rules: yara_x.Rules) -> None:
     """Refuse a group in which the engine found other rules than our reader: scopes and table would be wrong."""
     compiled: dict[str, set[str]] = {}
     for rule in rules:
         compiled.setdefault(rule.namespace, set()).add(rule.identifier)
-    for pack, declared in members:
-        mine = {rule.name for rule in declared.rules}
-        if mine != compiled.get(pack.entry.name, set()):
-            odd = sorted(mine ^ compiled.get(pack.entry.name, set()))
-            _refuse(pack, f"the engine and the outline disagree about {', '.join(odd[:4])}", "")
+    for part in parts:
+        odd = sorted(part.rules ^ compiled.get(part.namespace, set()))
+        if odd:
+            what = f"the engine and the outline disagree about {', '.join(odd[:4])}"
+            raise ContentRefused(what, WAY_OUT, file=part.origin)
 
 
 def _refuse(pack: Pack, what: str, position: str) -> None:

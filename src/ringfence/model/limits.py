@@ -481,6 +481,12 @@ RULES_MERGED_MAX: Final = 256
 """Up to so many rules, those for every file and those for one class are compiled together: one pass instead of two, for
 a few megabytes of memory."""
 
+SIEVE_RULES_MIN: Final = 64
+"""From so many rules on, a set of rules stands behind a sieve.  Running fewer costs as much as the sieve's own pass."""
+
+SIEVE_PATTERNS_MAX: Final = 512
+"""Patterns of one rule of a sieve: the engine's compiler is quadratic in them."""
+
 WITNESS_PATTERNS_MAX: Final = 256
 """Patterns of one rule's witness: as many as the largest public rule has; bounds what rules that name rules add up."""
 

@@ -2,7 +2,7 @@
 
 from ringfence.author.packing import CHEAP_MODULES
 from ringfence.detect.file_type import FileClass
-from ringfence.detect.yara import CHEAP_MODULES as DETECT_CHEAP_MODULES
+from ringfence.detect.scan_plan import CHEAP_MODULES as DETECT_CHEAP_MODULES
 from ringfence.model.release import FILE_CLASSES, YARA_MODULES
 
 
