@@ -2,7 +2,8 @@
 
 from tests.decide.playbook import Playbook
 
-from ringfence.decide.warden import (
+from ringfence.decide.warden import WardenState, step
+from ringfence.decide.warden_messages import (
     Arm,
     BeatStale,
     BecameArmed,
@@ -24,9 +25,7 @@ from ringfence.decide.warden import (
     Start,
     StopWanted,
     Tick,
-    WardenState,
     WatchGate,
-    step,
 )
 from ringfence.model import limits
 from ringfence.model.verdict import Mode

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from ringfence.decide import warden as machine
-from ringfence.decide.warden import Kind, Process, Stage
+from ringfence.decide import warden_messages as messages
+from ringfence.decide.warden_messages import Kind, Process, Stage
 from ringfence.host import heartbeat, operator_socket, warden_status
 from ringfence.host.channel import Channel
 from ringfence.host.child import Arguments
@@ -42,7 +43,7 @@ class Stage1:
         pairs = [word for name, value in words.items() for word in (f"--{name}", str(value))]
         self.socket = str(directory / "warden.sock")
         self.warden = Warden(Arguments(pairs), ours)
-        self.steps: list[machine.Event] = []
+        self.steps: list[messages.Event] = []
         setattr(self.warden, "_step", self.steps.append)  # noqa: B010 - what the machine would do is tested elsewhere
         self.children: list[tuple[Child, Channel]] = []
 
@@ -102,7 +103,7 @@ def test_ready_is_heard_from_everybody(stage: Stage1, kind: Kind) -> None:
     child.process.args = ["--release-index", "1"]
     theirs.send(catalogue.READY, READY, (rules,) if rules >= 0 else ())
     stage.warden._hear(child)
-    assert stage.steps == [machine.BecameReady(child.serial)]
+    assert stage.steps == [messages.BecameReady(child.serial)]
     assert child.process.poll() is None
     if rules >= 0:
         os.close(rules)
@@ -149,7 +150,7 @@ def test_a_zygote_brings_its_rules_once(stage: Stage1) -> None:
         theirs.send(catalogue.READY, READY, (rules,))
     os.close(rules)
     stage.warden._hear(child)
-    assert stage.steps == [machine.BecameReady(child.serial)]
+    assert stage.steps == [messages.BecameReady(child.serial)]
     assert killed(child)
 
 
@@ -204,7 +205,7 @@ def test_a_parent_that_is_gone_is_the_end_told_once(stage: Stage1) -> None:
     stage.parent.close()
     for _ in range(3):
         stage.warden._hear_parent()
-    assert stage.steps == [machine.StopWanted()]
+    assert stage.steps == [messages.StopWanted()]
     stage.warden._nobody.close()
 
 
@@ -219,7 +220,7 @@ def test_a_stale_beat_is_noticed(
     assert stage.steps == []
     monkeypatch.setattr(Beat, "age_ms", lambda _: limits.STANDBY_STALE_MS + 1)
     stage.warden._supervise()
-    assert stage.steps == [machine.BeatStale(child.serial)]
+    assert stage.steps == [messages.BeatStale(child.serial)]
 
 
 def test_who_has_not_started_beats_not(stage: Stage1, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,8 @@ import pytest
 from tests.sim.warden_world import Violation, World
 
 from ringfence.decide import warden
-from ringfence.decide.warden import Kind, Stage
+from ringfence.decide import warden_messages as messages
+from ringfence.decide.warden_messages import Kind, Stage
 from ringfence.model import limits
 from ringfence.model.verdict import Mode
 
@@ -71,13 +72,13 @@ Turn = warden._Turn
 
 
 def arms_whoever_is_ready(patch: pytest.MonkeyPatch) -> None:
-    def armed(turn: Turn, event: warden.BecameReady) -> None:
+    def armed(turn: Turn, event: messages.BecameReady) -> None:
         warden._ready(turn, event)
         process = turn.state.find(event.serial)
         if process is not None and process.kind is Kind.GATE:
-            turn.commands.append(warden.Arm(event.serial))
+            turn.commands.append(messages.Arm(event.serial))
 
-    patch.setitem(warden._HANDLERS, warden.BecameReady, armed)
+    patch.setitem(warden._HANDLERS, messages.BecameReady, armed)
 
 
 def never_restarts(patch: pytest.MonkeyPatch) -> None:
@@ -91,7 +92,7 @@ def restarts_at_once(patch: pytest.MonkeyPatch) -> None:
 def leaves_the_old_zygote(patch: pytest.MonkeyPatch) -> None:
     sound = warden._ready
 
-    def ready(turn: Turn, event: warden.BecameReady) -> None:
+    def ready(turn: Turn, event: messages.BecameReady) -> None:
         before = turn.state.processes
         sound(turn, event)
         stages = {one.serial: one.stage for one in before}
@@ -101,23 +102,23 @@ def leaves_the_old_zygote(patch: pytest.MonkeyPatch) -> None:
         )
         turn.state = replace(turn.state, processes=kept)
 
-    patch.setitem(warden._HANDLERS, warden.BecameReady, ready)
+    patch.setitem(warden._HANDLERS, messages.BecameReady, ready)
 
 
 def tells_no_watchdog(patch: pytest.MonkeyPatch) -> None:
-    def watch(turn: Turn, process: warden.Process) -> None:
+    def watch(turn: Turn, process: messages.Process) -> None:
         active = turn.state.active_gate
         if process.kind is Kind.GATE and active is not None and active.serial != process.serial:
-            turn.commands.append(warden.WatchGate(process.serial, active.serial))
+            turn.commands.append(messages.WatchGate(process.serial, active.serial))
 
     patch.setattr(warden, "_watch", watch)
 
 
 def tells_no_standby(patch: pytest.MonkeyPatch) -> None:
-    def watch(turn: Turn, process: warden.Process) -> None:
+    def watch(turn: Turn, process: messages.Process) -> None:
         watchdogs = [process] if process.kind is Kind.WATCHDOG else turn.state.of(Kind.WATCHDOG)
         gates = [process] if process.kind is Kind.GATE else turn.state.of(Kind.GATE)
-        turn.commands.extend(warden.WatchGate(one.serial, gate.serial) for one in watchdogs for gate in gates)
+        turn.commands.extend(messages.WatchGate(one.serial, gate.serial) for one in watchdogs for gate in gates)
 
     patch.setattr(warden, "_watch", watch)
 
@@ -125,21 +126,21 @@ def tells_no_standby(patch: pytest.MonkeyPatch) -> None:
 def forgets_to_connect_the_gates(patch: pytest.MonkeyPatch) -> None:
     sound = warden._ready
 
-    def ready(turn: Turn, event: warden.BecameReady) -> None:
+    def ready(turn: Turn, event: messages.BecameReady) -> None:
         sound(turn, event)
-        turn.commands[:] = [one for one in turn.commands if not isinstance(one, warden.Connect)]
+        turn.commands[:] = [one for one in turn.commands if not isinstance(one, messages.Connect)]
 
-    patch.setitem(warden._HANDLERS, warden.BecameReady, ready)
+    patch.setitem(warden._HANDLERS, messages.BecameReady, ready)
 
 
 def activates_before_it_is_proven(patch: pytest.MonkeyPatch) -> None:
     sound = warden._release
 
-    def release(turn: Turn, event: warden.NewRelease) -> None:
+    def release(turn: Turn, event: messages.NewRelease) -> None:
         sound(turn, event)
         turn.state = replace(turn.state, release=event.release, candidate=0)
 
-    patch.setitem(warden._HANDLERS, warden.NewRelease, release)
+    patch.setitem(warden._HANDLERS, messages.NewRelease, release)
 
 
 def waits_for_ever(patch: pytest.MonkeyPatch) -> None:
@@ -147,14 +148,14 @@ def waits_for_ever(patch: pytest.MonkeyPatch) -> None:
 
 
 def believes_a_stale_beat(patch: pytest.MonkeyPatch) -> None:
-    patch.setitem(warden._HANDLERS, warden.BeatStale, lambda *_: None)
+    patch.setitem(warden._HANDLERS, messages.BeatStale, lambda *_: None)
 
 
 def keeps_the_mode_to_itself(patch: pytest.MonkeyPatch) -> None:
-    def mode(turn: Turn, event: warden.ModeWanted) -> None:
+    def mode(turn: Turn, event: messages.ModeWanted) -> None:
         turn.state = replace(turn.state, mode=event.mode)
 
-    patch.setitem(warden._HANDLERS, warden.ModeWanted, mode)
+    patch.setitem(warden._HANDLERS, messages.ModeWanted, mode)
 
 
 def does_not_count_dead_gates(patch: pytest.MonkeyPatch) -> None:
@@ -162,23 +163,23 @@ def does_not_count_dead_gates(patch: pytest.MonkeyPatch) -> None:
 
 
 def keeps_a_superseded_release(patch: pytest.MonkeyPatch) -> None:
-    def release(turn: Turn, event: warden.NewRelease) -> None:
+    def release(turn: Turn, event: messages.NewRelease) -> None:
         turn.state = replace(turn.state, candidate=event.release)
         turn.start(Kind.ZYGOTE, event.release)
 
-    patch.setitem(warden._HANDLERS, warden.NewRelease, release)
+    patch.setitem(warden._HANDLERS, messages.NewRelease, release)
 
 
 def connects_to_any_zygote(patch: pytest.MonkeyPatch) -> None:
     sound = warden._ready
 
-    def ready(turn: Turn, event: warden.BecameReady) -> None:
+    def ready(turn: Turn, event: messages.BecameReady) -> None:
         sound(turn, event)
         process = turn.state.find(event.serial)
         if process is not None and process.kind is Kind.ZYGOTE and process.release != turn.state.release:
-            turn.commands.extend(warden.Connect(gate.serial, process.serial) for gate in turn.state.of(Kind.GATE))
+            turn.commands.extend(messages.Connect(gate.serial, process.serial) for gate in turn.state.of(Kind.GATE))
 
-    patch.setitem(warden._HANDLERS, warden.BecameReady, ready)
+    patch.setitem(warden._HANDLERS, messages.BecameReady, ready)
 
 
 def starts_a_zygote_too_many(patch: pytest.MonkeyPatch) -> None:
@@ -186,20 +187,20 @@ def starts_a_zygote_too_many(patch: pytest.MonkeyPatch) -> None:
 
 
 def starts_while_it_stops(patch: pytest.MonkeyPatch) -> None:
-    def died(turn: Turn, event: warden.Died) -> None:
+    def died(turn: Turn, event: messages.Died) -> None:
         stopping = turn.state.stopping
         turn.state = replace(turn.state, stopping=False)
         warden._died(turn, event)
         turn.state = replace(turn.state, stopping=stopping)
 
-    def tick(turn: Turn, event: warden.Tick) -> None:
+    def tick(turn: Turn, event: messages.Tick) -> None:
         stopping = turn.state.stopping
         turn.state = replace(turn.state, stopping=False)
         warden._tick(turn, event)
         turn.state = replace(turn.state, stopping=stopping)
 
-    patch.setitem(warden._HANDLERS, warden.Died, died)
-    patch.setitem(warden._HANDLERS, warden.Tick, tick)
+    patch.setitem(warden._HANDLERS, messages.Died, died)
+    patch.setitem(warden._HANDLERS, messages.Tick, tick)
 
 
 def stops_only_the_gates(patch: pytest.MonkeyPatch) -> None:
@@ -213,14 +214,14 @@ def stops_only_the_gates(patch: pytest.MonkeyPatch) -> None:
 
 
 def refuses_in_silence(patch: pytest.MonkeyPatch) -> None:
-    def died(turn: Turn, event: warden.Died) -> None:
+    def died(turn: Turn, event: messages.Died) -> None:
         warden._died(turn, event)
-        refused = warden.NoteKind.RELEASE_REFUSED
+        refused = messages.NoteKind.RELEASE_REFUSED
         turn.commands[:] = [
-            one for one in turn.commands if not (isinstance(one, warden.Note) and one.kind is refused)
+            one for one in turn.commands if not (isinstance(one, messages.Note) and one.kind is refused)
         ]
 
-    patch.setitem(warden._HANDLERS, warden.Died, died)
+    patch.setitem(warden._HANDLERS, messages.Died, died)
 
 
 def wants_one_gate(patch: pytest.MonkeyPatch) -> None:
@@ -259,7 +260,7 @@ def test_a_broken_warden_is_caught(monkeypatch: pytest.MonkeyPatch, broken: Brea
 
 def test_the_sound_warden_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """The mutants above are caught for what they broke, not for being patched."""
-    monkeypatch.setitem(warden._HANDLERS, warden.Tick, warden._tick)
+    monkeypatch.setitem(warden._HANDLERS, messages.Tick, warden._tick)
     monkeypatch.setattr(warden, "_PATIENCE_MS", dict(warden._PATIENCE_MS))
     assert warden.WardenState(mode=Mode.ENFORCE).active_gate is None
     assert live(1)

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ringfence.decide import warden
-from ringfence.decide.warden import Kind, NoteKind, Stage
+from ringfence.decide import warden_messages as messages
+from ringfence.decide.warden_messages import Kind, NoteKind, Stage
 from ringfence.model import limits
 from ringfence.model.verdict import Mode
 
@@ -77,7 +78,7 @@ class World:
     faults_end_ms: int = 0
     stop_ms: int = NEVER
     living: dict[int, Simulated] = field(default_factory=dict)
-    queue: list[tuple[int, int, warden.Event | None, int]] = field(default_factory=list)
+    queue: list[tuple[int, int, messages.Event | None, int]] = field(default_factory=list)
     turn: int = 0
     trace: list[str] = field(default_factory=list)
     starts: list[tuple[int, Kind]] = field(default_factory=list)
@@ -110,23 +111,23 @@ class World:
 
     def run(self) -> None:
         """Live it.  Raises Violation."""
-        self.step(warden.Begin())
+        self.step(messages.Begin())
         end_ms = self.stop_ms + STOP_MS if self.moods.stops else self.faults_end_ms + CALM_MS
         if self.moods.stops:
-            self.at(self.stop_ms, warden.StopWanted())
-        self.at(TICK_MS, warden.Tick())
+            self.at(self.stop_ms, messages.StopWanted())
+        self.at(TICK_MS, messages.Tick())
         while self.queue and self.queue[0][0] <= end_ms:
             at_ms, _, event, serial = heapq.heappop(self.queue)
             self.now_ms = max(self.now_ms, at_ms)
             if event is None:
                 self.fate(serial)
-            elif isinstance(event, warden.Tick):
+            elif isinstance(event, messages.Tick):
                 self.tick()
             else:
                 self.arrive(event)
         self.settled()
 
-    def at(self, at_ms: int, event: warden.Event | None, serial: int = 0) -> None:
+    def at(self, at_ms: int, event: messages.Event | None, serial: int = 0) -> None:
         """Let something happen later; events of one moment keep their order."""
         self.turn += 1
         heapq.heappush(self.queue, (at_ms, self.turn, event, serial))
@@ -137,13 +138,13 @@ class World:
 
     def tick(self) -> None:
         """Time passes: watchers look, the operator may want something, the machine gets its tick."""
-        self.at(self.now_ms + TICK_MS + self.rng.randrange(100), warden.Tick())
+        self.at(self.now_ms + TICK_MS + self.rng.randrange(100), messages.Tick())
         for one in list(self.living.values()):
             if one.hung and one.ready and one.kind in (Kind.WATCHDOG, Kind.GATE):
-                self.step(warden.BeatStale(one.serial))
+                self.step(messages.BeatStale(one.serial))
         if self.now_ms < self.stop_ms and self.now_ms < self.faults_end_ms:
             self.operator()
-        self.step(warden.Tick())
+        self.step(messages.Tick())
 
     def operator(self) -> None:
         """Somebody at a keyboard."""
@@ -152,18 +153,18 @@ class World:
             if self.rng.randrange(100) < self.moods.release_is_bad:
                 self.bad.add(self.releases)
             self.loads_ms.append(self.now_ms)
-            self.step(warden.NewRelease(self.releases))
+            self.step(messages.NewRelease(self.releases))
         if self.rng.randrange(100) < self.moods.operator:
-            self.step(warden.ModeWanted(self.rng.choice(list(Mode))))
+            self.step(messages.ModeWanted(self.rng.choice(list(Mode))))
 
-    def arrive(self, event: warden.Event) -> None:
+    def arrive(self, event: messages.Event) -> None:
         """What a process said reaches the warden, if the process lived long enough to say it."""
-        if isinstance(event, warden.BecameReady | warden.BecameArmed):
+        if isinstance(event, messages.BecameReady | messages.BecameArmed):
             one = self.living.get(event.serial)
             if one is None or one.hung:
                 return
             one.ready = True
-            one.armed = one.armed or isinstance(event, warden.BecameArmed)
+            one.armed = one.armed or isinstance(event, messages.BecameArmed)
         self.step(event)
 
     def fate(self, serial: int) -> None:
@@ -189,7 +190,7 @@ class World:
         """It will be dead in a moment."""
         if not one.killed:
             one.killed = True
-            self.at(self.now_ms + after_ms + self.rng.randrange(20), warden.Died(one.serial))
+            self.at(self.now_ms + after_ms + self.rng.randrange(20), messages.Died(one.serial))
 
     def die(self, serial: int) -> None:
         """It is dead now; the warden hears of it after what it had said."""
@@ -201,15 +202,15 @@ class World:
                 if serial in standby.watches and standby.kind is Kind.GATE and standby.ready and not standby.hung:
                     standby.told_to_arm = True
                     standby.armed = True
-                    self.at(self.now_ms + self.rng.randrange(300), warden.BecameArmed(standby.serial))
-        self.at(self.now_ms + self.rng.randrange(100), warden.Died(serial))
+                    self.at(self.now_ms + self.rng.randrange(300), messages.BecameArmed(standby.serial))
+        self.at(self.now_ms + self.rng.randrange(100), messages.Died(serial))
 
     # --- the machine's commands ---------------------------------------------------------------------------------------
 
-    def step(self, event: warden.Event) -> None:
+    def step(self, event: messages.Event) -> None:
         """One step of the machine, its commands carried out, and everything looked at."""
         before = self.state
-        if isinstance(event, warden.Died):
+        if isinstance(event, messages.Died):
             self.living.pop(event.serial, None)
             self.count_gate_death(event.serial)
         self.state, commands = warden.step(self.state, event, self.now_ms)
@@ -218,28 +219,28 @@ class World:
             self.obey(command)
         self.checked(before, event, commands)
 
-    def obey(self, command: warden.Command) -> None:
+    def obey(self, command: messages.Command) -> None:
         """Carry one command out."""
         match command:
-            case warden.Start(serial, kind, release):
+            case messages.Start(serial, kind, release):
                 self.start(serial, kind, release)
-            case warden.Kill(serial) if serial in self.living:
+            case messages.Kill(serial) if serial in self.living:
                 self.kill(self.living[serial], 1)
-            case warden.Retire(serial) if serial in self.living and not self.living[serial].hung:
+            case messages.Retire(serial) if serial in self.living and not self.living[serial].hung:
                 self.kill(self.living[serial], self.rng.randrange(2_000))
-            case warden.Arm(serial) if serial in self.living:
+            case messages.Arm(serial) if serial in self.living:
                 self.arm(self.living[serial])
-            case warden.Connect(gate, zygote) if gate in self.living:
+            case messages.Connect(gate, zygote) if gate in self.living:
                 if zygote not in self.living and self.state.find(zygote) is None:
                     raise Violation(f"gate {gate} was connected to zygote {zygote}, which nobody knows")
                 self.living[gate].zygote = zygote
-            case warden.WatchGate(watcher, gate) if watcher in self.living:
+            case messages.WatchGate(watcher, gate) if watcher in self.living:
                 if self.living[watcher].kind is Kind.GATE:
                     self.living[watcher].watches.clear()  # a standby looks at one gate, the watchdog at all of them
                 self.living[watcher].watches.add(gate)
-            case warden.SetMode(gate, mode) if gate in self.living:
+            case messages.SetMode(gate, mode) if gate in self.living:
                 self.living[gate].mode = mode
-            case warden.Note(kind, _, number):
+            case messages.Note(kind, _, number):
                 if kind in (NoteKind.RELEASE_ACTIVATED, NoteKind.RELEASE_REFUSED):
                     self.answered.add(number)
             case _:
@@ -255,14 +256,14 @@ class World:
         one = self.living[serial] = Simulated(serial, kind, release, self.state.mode)
         doomed = kind is self.moods.crashing and self.now_ms < self.faults_end_ms
         if doomed or release in self.bad or self.chance(self.moods.dies_at_start):
-            self.at(self.now_ms + self.rng.randrange(400), warden.Died(serial))
+            self.at(self.now_ms + self.rng.randrange(400), messages.Died(serial))
             one.killed = True
             return
         if self.chance(self.moods.hangs_at_start):
             one.hung = True
             return
         ready_ms = self.now_ms + 20 + self.rng.randrange(600)
-        self.at(ready_ms, warden.BecameReady(serial))
+        self.at(ready_ms, messages.BecameReady(serial))
         if self.chance(self.moods.dies_later):
             self.at(ready_ms + self.rng.randrange(15_000), None, serial)
 
@@ -280,7 +281,7 @@ class World:
             raise Violation(f"gate {gate.serial} was told to arm unwatched")
         gate.told_to_arm = True
         if not gate.hung and not gate.killed:
-            self.at(self.now_ms + 5 + self.rng.randrange(200), warden.BecameArmed(gate.serial))
+            self.at(self.now_ms + 5 + self.rng.randrange(200), messages.BecameArmed(gate.serial))
 
     def known_ready(self, serial: int) -> bool:
         """Whether the warden knows this process to be at work."""
@@ -294,18 +295,20 @@ class World:
         if known is not None and known.kind is Kind.GATE and known.stage is Stage.ARMED and not self.state.stopping:
             self.gate_deaths_ms.append(self.now_ms)
 
-    def checked(self, before: warden.WardenState, event: warden.Event, commands: tuple[warden.Command, ...]) -> None:
+    def checked(
+        self, before: warden.WardenState, event: messages.Event, commands: tuple[messages.Command, ...]
+    ) -> None:
         """After each step."""
         self.check_restarts()
         if self.state.release in self.bad:
             raise Violation(f"release {self.state.release} was refused by its own zygote and is active")
         for command in commands:
-            if isinstance(command, warden.Connect):
+            if isinstance(command, messages.Connect):
                 zygote = self.state.find(command.zygote)
                 if zygote is None or zygote.release != self.state.release or zygote.stage is Stage.DRAINING:
                     raise Violation(f"{command}: that zygote does not hold the active release {self.state.release}")
         recent = [at for at in self.gate_deaths_ms if self.now_ms - at < limits.GATE_DEATHS_WINDOW_MS]
-        dying = isinstance(event, warden.Died) and self.gate_deaths_ms[-1:] == [self.now_ms]
+        dying = isinstance(event, messages.Died) and self.gate_deaths_ms[-1:] == [self.now_ms]
         if dying and len(recent) >= limits.GATE_DEATHS_MAX and self.state.mode is not Mode.OBSERVE:
             raise Violation("gates die again and again and the host is not set to observe")
         if before.stopping and not self.state.stopping:
@@ -336,7 +339,7 @@ class World:
             raise Violation(f"a quiet host's gates are {stages}")
         self.settled_links(known)
 
-    def settled_links(self, known: dict[int, warden.Process]) -> None:
+    def settled_links(self, known: dict[int, messages.Process]) -> None:
         """Everybody is connected to those that are there now."""
         armed = next(one.serial for one in known.values() if one.stage is Stage.ARMED)
         zygote = next(one for one in known.values() if one.kind is Kind.ZYGOTE)

@@ -18,200 +18,35 @@ Rules:
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from enum import StrEnum, unique
 
+from ringfence.decide.warden_messages import (
+    Arm,
+    BeatStale,
+    BecameArmed,
+    BecameReady,
+    Begin,
+    Command,
+    Connect,
+    Died,
+    Event,
+    Kill,
+    Kind,
+    ModeWanted,
+    NewRelease,
+    Note,
+    NoteKind,
+    Process,
+    ReleaseConvicted,
+    Retire,
+    SetMode,
+    Stage,
+    Start,
+    StopWanted,
+    Tick,
+    WatchGate,
+)
 from ringfence.model import limits
 from ringfence.model.verdict import Mode
-
-
-@unique
-class Kind(StrEnum):
-    """What the warden starts.  Scanners are the zygote's."""
-
-    ZYGOTE = "zygote"
-    WATCHDOG = "watchdog"
-    COURIER = "courier"
-    GATE = "gate"
-
-
-@unique
-class Stage(StrEnum):
-    """How far a process is."""
-
-    STARTING = "starting"
-    READY = "ready"
-    ARMING = "arming"
-    ARMED = "armed"
-    DRAINING = "draining"
-    """A zygote whose release is no longer active; its scanners finish what they have."""
-
-
-@dataclass(frozen=True, slots=True)
-class Process:
-    """One process that runs.  `serial` names it for ever; pids are reused."""
-
-    serial: int
-    kind: Kind
-    stage: Stage
-    started_ms: int
-    release: int
-    """Which release a zygote holds, counted from 1; 0 for the others."""
-
-
-# --- events -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Begin:
-    """The warden starts with release number 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class BecameReady:
-    """A process has proven its sandbox and is ready (a gate: as a standby)."""
-
-    serial: int
-
-
-@dataclass(frozen=True, slots=True)
-class BecameArmed:
-    """A gate answers the kernel."""
-
-    serial: int
-
-
-@dataclass(frozen=True, slots=True)
-class Died:
-    """A process is gone."""
-
-    serial: int
-
-
-@dataclass(frozen=True, slots=True)
-class BeatStale:
-    """A supervised process makes no progress."""
-
-    serial: int
-
-
-@dataclass(frozen=True, slots=True)
-class NewRelease:
-    """The operator wants another release."""
-
-    release: int
-
-
-@dataclass(frozen=True, slots=True)
-class ModeWanted:
-    """The operator wants another mode."""
-
-    mode: Mode
-
-
-@dataclass(frozen=True, slots=True)
-class ReleaseConvicted:
-    """The gate's breaker has tripped for the whole release."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """Time has passed."""
-
-
-@dataclass(frozen=True, slots=True)
-class StopWanted:
-    """The operator wants the sensor to end."""
-
-
-Event = (
-    Begin | BecameReady | BecameArmed | Died | BeatStale | NewRelease
-    | ModeWanted | ReleaseConvicted | Tick | StopWanted
-)
-
-# --- commands ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Start a process."""
-
-    serial: int
-    kind: Kind
-    release: int
-
-
-@dataclass(frozen=True, slots=True)
-class Kill:
-    """SIGKILL it; `Died` follows."""
-
-    serial: int
-
-
-@dataclass(frozen=True, slots=True)
-class Arm:
-    """Tell a gate to answer the kernel."""
-
-    serial: int
-
-
-@dataclass(frozen=True, slots=True)
-class Retire:
-    """Tell a gate to remove its marks and end."""
-
-    serial: int
-
-
-@dataclass(frozen=True, slots=True)
-class Connect:
-    """Let a gate take its scanners from a zygote."""
-
-    gate: int
-    zygote: int
-
-
-@dataclass(frozen=True, slots=True)
-class WatchGate:
-    """Let the watcher (watchdog or standby gate) watch a gate's pidfd and beat."""
-
-    watcher: int
-    gate: int
-
-
-@dataclass(frozen=True, slots=True)
-class SetMode:
-    """Tell a gate its mode."""
-
-    gate: int
-    mode: Mode
-
-
-@unique
-class NoteKind(StrEnum):
-    """What the operator and the control plane hear of."""
-
-    PROTECTED = "protected"
-    GATE_REPLACED = "gate_replaced"
-    PROCESS_DIED = "process_died"
-    DEGRADED = "degraded"
-    RELEASE_ACTIVATED = "release_activated"
-    RELEASE_REFUSED = "release_refused"
-    RELEASE_CONVICTED = "release_convicted"
-    MODE_CHANGED = "mode_changed"
-    STOPPED = "stopped"
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Something to report: `kind`, the process concerned (0: none) and a number that goes with it."""
-
-    kind: NoteKind
-    serial: int = 0
-    number: int = 0
-
-
-Command = Start | Kill | Arm | Retire | Connect | WatchGate | SetMode | Note
-
-# --- state ------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

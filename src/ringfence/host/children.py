@@ -13,7 +13,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 
-from ringfence.decide.warden import Kind
+from ringfence.decide.warden_messages import Kind
 from ringfence.host import heartbeat, known_table
 from ringfence.host.channel import Channel, ChannelClosed
 from ringfence.host.heartbeat import Beat

@@ -6,7 +6,7 @@ Nothing here waits: a reader that does not read misses words, never time.
 import os
 import time
 
-from ringfence.decide.warden import Kind, Note, NoteKind
+from ringfence.decide.warden_messages import Kind, Note, NoteKind
 from ringfence.host.channel import Channel, ChannelClosed
 from ringfence.host.children import Child, Children
 from ringfence.model import limits

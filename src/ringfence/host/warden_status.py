@@ -3,7 +3,8 @@
 import os
 import time
 
-from ringfence.decide.warden import Kind, Stage, WardenState
+from ringfence.decide.warden import WardenState
+from ringfence.decide.warden_messages import Kind, Stage
 from ringfence.host.children import Child, Children
 from ringfence.host.processes import Role
 from ringfence.model import limits

@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 from ringfence.decide import warden as machine
-from ringfence.decide.warden import Kind, NoteKind
+from ringfence.decide import warden_messages as messages
+from ringfence.decide.warden_messages import Kind, NoteKind
 from ringfence.host import operator_socket, warden_status
 from ringfence.host.channel import Channel, ChannelClosed, Received
 from ringfence.host.child import Arguments, run_child
@@ -74,7 +75,7 @@ class Warden:
         """Until the last child is gone after a stop."""
         self._selector.register(self._server, selectors.EVENT_READ, None)
         self._selector.register(self._parent, selectors.EVENT_READ, None)
-        self._step(machine.Begin())
+        self._step(messages.Begin())
         while not (self._state.stopping and not self._children.by_serial):
             for key, _ in self._selector.select(limits.WARDEN_TICK_MS / 1000):
                 if key.data is not None:
@@ -83,43 +84,43 @@ class Warden:
             self._hear_parent()
             self._hear_operators()
             self._supervise()
-            self._step(machine.Tick())
+            self._step(messages.Tick())
             self._report_status()
 
-    def _step(self, event: machine.Event) -> None:
+    def _step(self, event: messages.Event) -> None:
         self._state, commands = machine.step(self._state, event, now_ms())
         for command in commands:
             self._do(command)
 
-    def _do(self, command: machine.Command) -> None:
+    def _do(self, command: messages.Command) -> None:
         children = self._children
         match command:
-            case machine.Start(serial, kind, release):
+            case messages.Start(serial, kind, release):
                 child = children.start(serial, kind, release, self._state.mode)
                 self._selector.register(child.channel, selectors.EVENT_READ, child)
-            case machine.Kill(serial):
+            case messages.Kill(serial):
                 if serial in children.by_serial:
                     children.kill(children.by_serial[serial])
-            case machine.Arm(serial):
+            case messages.Arm(serial):
                 self._tell(serial, catalogue.ARM)
-            case machine.Retire(serial):
+            case messages.Retire(serial):
                 self._tell(serial, catalogue.RETIRE)
-            case machine.SetMode(gate, mode):
+            case messages.SetMode(gate, mode):
                 self._tell(gate, catalogue.SET_MODE, catalogue.MODE_BODY.pack(mode))
-            case machine.Connect(gate, zygote):
+            case messages.Connect(gate, zygote):
                 if gate in children.by_serial and zygote in children.by_serial:
                     children.connect(children.by_serial[gate], children.by_serial[zygote])
-            case machine.WatchGate(watcher, gate):
+            case messages.WatchGate(watcher, gate):
                 if watcher in children.by_serial and gate in children.by_serial:
                     children.watch(children.by_serial[watcher], children.by_serial[gate])
-            case machine.Note():
+            case messages.Note():
                 self._note(command)
 
     def _tell(self, serial: int, frame_type: int, body: bytes = b"") -> None:
         if serial in self._children.by_serial:
             self._children.tell(self._children.by_serial[serial], frame_type, body)
 
-    def _note(self, note: machine.Note) -> None:
+    def _note(self, note: messages.Note) -> None:
         if note.kind is NoteKind.RELEASE_ACTIVATED:
             self._children.active_release = note.number
             self._keep(note.number)
@@ -173,9 +174,9 @@ class Warden:
                     child.rules_descriptor = received.descriptors[0]
                     self._children.give_rules(child)
                     self._children.active_release = self._children.active_release or self._children.release_of(child)
-                self._step(machine.BecameReady(child.serial))
+                self._step(messages.BecameReady(child.serial))
             case catalogue.ARMED:
-                self._step(machine.BecameArmed(child.serial))
+                self._step(messages.BecameArmed(child.serial))
             case catalogue.COUNTS:
                 values = unpack_exact(catalogue.COUNTS_BODY, received.frame.body, "counts")
                 child.counters = tuple(int(value) for value in values)
@@ -184,7 +185,7 @@ class Warden:
                 kind, rule = unpack_exact(catalogue.BREAKER_BODY, received.frame.body, "breaker")
                 self._notes.breaker(int(kind), int(rule))
                 if int(kind) == 2:  # noqa: PLR2004 - the release, see BREAKER_BODY
-                    self._step(machine.ReleaseConvicted())
+                    self._step(messages.ReleaseConvicted())
             case catalogue.FAILED:
                 child.failure = received.frame.body.decode("utf-8", "replace")
 
@@ -198,10 +199,10 @@ class Warden:
                 self._selector.unregister(child.channel)
             status = self._children.forget(child)
             self._notes.died(child, status)
-            self._step(machine.Died(child.serial))
+            self._step(messages.Died(child.serial))
             if child.failure and not self._state.announced and child.kind is not Kind.COURIER:
                 self._notes.failed(child.failure)
-                self._step(machine.StopWanted())
+                self._step(messages.StopWanted())
 
     def _drain(self, child: Child) -> None:
         """A last word that is still in the socket of a dead child."""
@@ -215,10 +216,10 @@ class Warden:
         try:
             while (received := self._parent.receive(wait=False)) is not None:
                 if received.frame.type == catalogue.STOP:
-                    self._step(machine.StopWanted())
+                    self._step(messages.StopWanted())
         except ChannelClosed:
             self._selector.unregister(self._parent)
-            self._step(machine.StopWanted())
+            self._step(messages.StopWanted())
             self._parent.close()
             self._parent, self._nobody = Channel.pair()  # says nothing, and never ends
 
@@ -246,12 +247,12 @@ class Warden:
                     self._tell(gate.serial, catalogue.COUNT)
             case catalogue.MODE:
                 (mode,) = unpack_exact(catalogue.MODE_BODY, received.frame.body, "mode")
-                self._step(machine.ModeWanted(Mode(int(mode))))
+                self._step(messages.ModeWanted(Mode(int(mode))))
                 self._answer(operator, catalogue.MODE_ANSWER, b"")
             case catalogue.LOAD if len(received.descriptors) == 1:
                 self._load(operator, received.descriptors[0])
             case catalogue.STOP:
-                self._step(machine.StopWanted())
+                self._step(messages.StopWanted())
                 self._answer(operator, catalogue.STOP, b"")
             case _:
                 operator.close()
@@ -271,7 +272,7 @@ class Warden:
         number = self._releases
         self._children.contents[number] = Content(number, descriptor, digest)
         self._loading = operator
-        self._step(machine.NewRelease(number))
+        self._step(messages.NewRelease(number))
 
     def _answer(self, operator: Channel, frame_type: int, body: bytes) -> None:
         try:
@@ -292,9 +293,9 @@ class Warden:
         """The beats of watchdog and gates, the scanners' memory, and operators whose gate does not count."""
         for child in [one for kind in BEAT_STALE_MS for one in self._children.of(kind)]:
             process = self._state.find(child.serial)
-            beating = process is not None and process.stage is not machine.Stage.STARTING
+            beating = process is not None and process.stage is not messages.Stage.STARTING
             if beating and child.beat is not None and child.beat.age_ms() > BEAT_STALE_MS[child.kind]:
-                self._step(machine.BeatStale(child.serial))
+                self._step(messages.BeatStale(child.serial))
         for zygote in self._children.of(Kind.ZYGOTE):
             for pid in warden_status.scanner_pids(zygote):
                 if warden_status.resident_bytes(pid) > limits.SCANNER_RESIDENT_BYTES_MAX:
@@ -339,7 +340,7 @@ def main(arguments: Arguments, parent: Channel) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     die_with_parent()
     warden = Warden(arguments, parent)
-    signal.signal(signal.SIGTERM, lambda *_: warden._step(machine.StopWanted()))  # noqa: SLF001 - our own loop
+    signal.signal(signal.SIGTERM, lambda *_: warden._step(messages.StopWanted()))  # noqa: SLF001 - our own loop
     warden.run()
 
 
