@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ringfence.decide.breaker import Breaker, Judgement, Tripped
 from ringfence.model import limits
+from ringfence.model.conviction import NOT_CONVICTED, Conviction
 
 OLD_MAX = limits.BREAKER_OLD_FILES_MAX
 WINDOW = limits.BREAKER_WINDOW_MS
@@ -122,6 +123,19 @@ def test_a_conviction_stands_until_it_is_reset() -> None:
     breaker.reset()
     assert not breaker.spares(1)
     assert breaker.judge(judged(999), 100 * WINDOW) is Tripped.NO
+
+
+def test_what_another_gate_has_tripped_holds_and_closes_with_the_same_word() -> None:
+    breaker = Breaker()
+    breaker.restore(Conviction(rules=frozenset({4})))
+    assert breaker.spares(4)
+    assert not breaker.spares(5)
+    breaker.restore(Conviction(whole_release=True))
+    breaker.restore(NOT_CONVICTED)
+    assert breaker.spares(5), "nothing that is told closes a breaker"
+    assert breaker.judge(judged(1, vital=True), 0) is Tripped.NO
+    breaker.reset()
+    assert not breaker.spares(4)
 
 
 def test_it_tells_each_trip_once() -> None:

@@ -11,8 +11,10 @@ from ringfence.decide.warden_messages import (
     Begin,
     Command,
     Connect,
+    Convict,
     Died,
     Event,
+    KeepConviction,
     Kill,
     Kind,
     ModeWanted,
@@ -21,6 +23,7 @@ from ringfence.decide.warden_messages import (
     NoteKind,
     ReleaseConvicted,
     Retire,
+    RuleConvicted,
     SetMode,
     Start,
     StopWanted,
@@ -28,6 +31,7 @@ from ringfence.decide.warden_messages import (
     WatchGate,
 )
 from ringfence.model import limits
+from ringfence.model.conviction import NOT_CONVICTED
 from ringfence.model.verdict import Mode
 
 ZYGOTE, WATCHDOG, COURIER, FIRST, SECOND = 1, 2, 3, 4, 5
@@ -205,9 +209,95 @@ def test_the_gate_that_starts_next_takes_the_new_release() -> None:
     book.includes(Start(7, Kind.GATE, 0), Connect(7, 6))
 
 
-def test_a_convicted_release_is_told_and_the_mode_stays() -> None:
-    book = protected().on(ReleaseConvicted()).expects(Note(NoteKind.RELEASE_CONVICTED, 0, 1))
+# --- convictions --------------------------------------------------------------------------------------------------
+
+CONVICTED = NOT_CONVICTED.with_release()
+
+
+def test_a_convicted_release_is_kept_told_to_every_gate_once_and_the_mode_stays() -> None:
+    book = protected().on(ReleaseConvicted(1)).expects(
+        KeepConviction(1, CONVICTED),
+        Convict(FIRST, 1, CONVICTED),
+        Convict(SECOND, 1, CONVICTED),
+        Note(NoteKind.RELEASE_CONVICTED, 0, 1),
+    ).on(ReleaseConvicted(1)).expects()
     assert book.state.mode is Mode.ENFORCE
+
+
+def test_a_rule_that_only_observes_is_kept_and_told_as_well() -> None:
+    seven = NOT_CONVICTED.with_rule(7)
+    book = protected().on(RuleConvicted(1, 7)).expects(
+        KeepConviction(1, seven), Convict(FIRST, 1, seven), Convict(SECOND, 1, seven),
+        Note(NoteKind.RULE_CONVICTED, 0, 7),
+    ).on(RuleConvicted(1, 7)).expects()
+    book.on(ReleaseConvicted(1)).includes(KeepConviction(1, seven.with_release()))
+
+
+def test_a_gate_that_starts_later_has_it_from_the_start() -> None:
+    book = protected().on(ReleaseConvicted(1)).on(Died(FIRST)).after(BACKOFF).on(Tick())
+    book.expects(Start(6, Kind.GATE, 0), Connect(6, ZYGOTE, CONVICTED))
+
+
+def test_gates_keep_it_when_the_zygote_comes_back() -> None:
+    book = protected().on(ReleaseConvicted(1)).on(Died(ZYGOTE)).after(BACKOFF).on(Tick()).on(BecameReady(6))
+    book.includes(Connect(FIRST, 6, CONVICTED), Connect(SECOND, 6, CONVICTED))
+
+
+def test_a_start_with_a_release_that_was_convicted_before_says_so() -> None:
+    book = Playbook(step, WardenState(mode=Mode.ENFORCE, conviction=CONVICTED)).on(Begin())
+    book.includes(Note(NoteKind.RELEASE_CONVICTED, 0, 1))
+    book.on(BecameReady(ZYGOTE)).expects(Start(FIRST, Kind.GATE, 0), Connect(FIRST, ZYGOTE, CONVICTED))
+
+
+def test_another_release_begins_without_it() -> None:
+    book = protected().on(ReleaseConvicted(1)).on(NewRelease(2)).on(BecameReady(6))
+    book.expects(
+        KeepConviction(2, NOT_CONVICTED),
+        Connect(FIRST, 6),
+        Connect(SECOND, 6),
+        Note(NoteKind.RELEASE_ACTIVATED, 6, 2),
+    )
+
+
+def test_the_same_release_loaded_again_keeps_it() -> None:
+    book = protected().on(ReleaseConvicted(1)).on(NewRelease(2, again=True)).on(BecameReady(6))
+    book.expects(
+        Connect(FIRST, 6, CONVICTED), Connect(SECOND, 6, CONVICTED), Note(NoteKind.RELEASE_ACTIVATED, 6, 2)
+    )
+    book.on(NewRelease(3, again=True)).on(NewRelease(4)).on(BecameReady(8)).includes(KeepConviction(4, NOT_CONVICTED))
+
+
+def test_a_release_that_is_refused_leaves_it() -> None:
+    book = protected().on(ReleaseConvicted(1)).on(NewRelease(2)).on(Died(6))
+    assert book.state.conviction == CONVICTED
+
+
+def test_what_a_gate_says_of_another_release_is_ignored() -> None:
+    book = protected().on(NewRelease(2)).on(BecameReady(6))
+    book.on(ReleaseConvicted(1)).expects().on(RuleConvicted(1, 3)).expects()
+
+
+def test_the_operators_word_ends_it() -> None:
+    protected().on(ReleaseConvicted(1)).on(ModeWanted(Mode.ENFORCE)).expects(
+        KeepConviction(1, NOT_CONVICTED),
+        SetMode(FIRST, Mode.ENFORCE),
+        SetMode(SECOND, Mode.ENFORCE),
+        Note(NoteKind.MODE_CHANGED, 0, Mode.ENFORCE),
+    )
+
+
+def test_gates_that_die_again_and_again_do_not_end_it() -> None:
+    book = protected().on(ReleaseConvicted(1))
+    armed, standby = FIRST, SECOND
+    for _ in range(limits.GATE_DEATHS_MAX):
+        book.on(Died(armed))
+        if book.state.mode is Mode.OBSERVE:
+            told = book.commands
+            assert told.index(SetMode(standby, Mode.OBSERVE)) < told.index(Convict(standby, 1, CONVICTED))
+        book.on(BecameArmed(standby)).after(limits.RESTART_BACKOFF_MS_MAX)
+        armed, standby = standby, book.state.next_serial
+        book.on(Tick()).on(BecameReady(standby))
+    assert (book.state.mode, book.state.conviction) == (Mode.OBSERVE, CONVICTED)
 
 
 # --- the operator -------------------------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ class Stage1:
             "identity": directory / "identity.json",
             "socket": directory / "warden.sock",
             "store": directory / "active.release",
+            "conviction": directory / "active.conviction",
             "place": "mount:/srv",
         }
         pairs = [word for name, value in words.items() for word in (f"--{name}", str(value))]
@@ -115,7 +116,7 @@ def test_ready_is_heard_from_everybody(stage: Stage1, kind: Kind) -> None:
     [
         (catalogue.ARMED, b""),
         (catalogue.COUNTS, bytes(catalogue.COUNTS_BODY.size)),
-        (catalogue.BREAKER, catalogue.BREAKER_BODY.pack(2, 0)),
+        (catalogue.BREAKER, catalogue.BREAKER_BODY.pack(2, 0, 1)),
         (catalogue.STOP, b""),
         (catalogue.MODE, catalogue.MODE_BODY.pack(Mode.OBSERVE)),
         (9_999, b""),

@@ -13,6 +13,7 @@ from ringfence.decide import warden
 from ringfence.decide import warden_messages as messages
 from ringfence.decide.warden_messages import Kind, Stage
 from ringfence.model import limits
+from ringfence.model.conviction import NOT_CONVICTED
 from ringfence.model.verdict import Mode
 
 SEEDS = 2_000
@@ -60,6 +61,7 @@ def test_every_kind_of_life_is_lived() -> None:
         world.run()
     text = "\n".join("\n".join(world.trace) for world in worlds)
     words = "RELEASE_REFUSED RELEASE_ACTIVATED GATE_REPLACED DEGRADED STOPPED BeatStale PROTECTED"
+    words += " RELEASE_CONVICTED RULE_CONVICTED"
     assert [word for word in words.split() if word not in text] == []
     assert any(world.moods.crashing for world in worlds)
     assert any(len(world.bad) > 1 for world in worlds)
@@ -224,6 +226,41 @@ def refuses_in_silence(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(warden._HANDLERS, messages.Died, died)
 
 
+def tells_nobody_what_has_tripped(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(warden, "_tell_conviction", lambda _: None)
+
+
+def forgets_what_has_tripped(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(warden, "_keep", lambda *_: None)
+
+
+def starts_gates_that_know_of_no_conviction(patch: pytest.MonkeyPatch) -> None:
+    sound = warden._settle
+
+    def settle(turn: Turn) -> None:
+        sound(turn)
+        turn.commands[:] = [
+            replace(one, conviction=NOT_CONVICTED) if isinstance(one, messages.Connect) else one
+            for one in turn.commands
+        ]
+
+    patch.setattr(warden, "_settle", settle)
+
+
+def convicts_whatever_release_is_active(patch: pytest.MonkeyPatch) -> None:
+    def convicted(turn: Turn, event: messages.ReleaseConvicted) -> None:
+        warden._convicted(turn, replace(event, release=turn.state.release))
+
+    patch.setitem(warden._HANDLERS, messages.ReleaseConvicted, convicted)
+
+
+def takes_the_same_release_for_another(patch: pytest.MonkeyPatch) -> None:
+    def release(turn: Turn, event: messages.NewRelease) -> None:
+        warden._release(turn, replace(event, again=False))
+
+    patch.setitem(warden._HANDLERS, messages.NewRelease, release)
+
+
 def wants_one_gate(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(warden, "GATES_WANTED", 1)
 
@@ -247,6 +284,11 @@ BROKEN: tuple[Break, ...] = (
     starts_while_it_stops,
     stops_only_the_gates,
     refuses_in_silence,
+    tells_nobody_what_has_tripped,
+    forgets_what_has_tripped,
+    starts_gates_that_know_of_no_conviction,
+    convicts_whatever_release_is_active,
+    takes_the_same_release_for_another,
     wants_one_gate,
 )
 

@@ -15,6 +15,7 @@ from ringfence.decide import warden
 from ringfence.decide import warden_messages as messages
 from ringfence.decide.warden_messages import Kind, NoteKind, Stage
 from ringfence.model import limits
+from ringfence.model.conviction import NOT_CONVICTED, Conviction
 from ringfence.model.verdict import Mode
 
 TICK_MS: Final = 500
@@ -42,6 +43,7 @@ class Simulated:
     kind: Kind
     release: int
     mode: Mode
+    conviction: Conviction = NOT_CONVICTED
     dies_ms: int = NEVER
     hung: bool = False
     ready: bool = False
@@ -72,6 +74,9 @@ class World:
 
     seed: int
     rng: random.Random = field(init=False)
+    trips: random.Random = field(init=False)
+    """The breaker's own chance: remembered seeds live the lives that they lived before it."""
+
     state: warden.WardenState = field(init=False)
     moods: Moods = field(init=False)
     now_ms: int = 0
@@ -87,10 +92,18 @@ class World:
     answered: set[int] = field(default_factory=set)
     loads_ms: list[int] = field(default_factory=list)
     gate_deaths_ms: list[int] = field(default_factory=list)
+    convicted: Conviction = NOT_CONVICTED
+    """What must hold: what any gate has tripped for the active release since it came, or since the operator's word."""
+
+    again: set[int] = field(default_factory=set)
+    """Releases that are the active one, loaded again."""
+
+    kept: Conviction = NOT_CONVICTED
 
     def __post_init__(self) -> None:
         """Draw the weather."""
         self.rng = rng = random.Random(self.seed)
+        self.trips = random.Random(~self.seed)
         self.state = warden.WardenState(mode=rng.choice(list(Mode)))
         rough = rng.random() < 0.7
         self.moods = Moods(
@@ -144,6 +157,7 @@ class World:
                 self.step(messages.BeatStale(one.serial))
         if self.now_ms < self.stop_ms and self.now_ms < self.faults_end_ms:
             self.operator()
+            self.trip()
         self.step(messages.Tick())
 
     def operator(self) -> None:
@@ -153,9 +167,22 @@ class World:
             if self.rng.randrange(100) < self.moods.release_is_bad:
                 self.bad.add(self.releases)
             self.loads_ms.append(self.now_ms)
-            self.step(messages.NewRelease(self.releases))
+            again = self.trips.randrange(3) == 0
+            if again:
+                self.again.add(self.releases)
+            self.step(messages.NewRelease(self.releases, again))
         if self.rng.randrange(100) < self.moods.operator:
             self.step(messages.ModeWanted(self.rng.choice(list(Mode))))
+
+    def trip(self) -> None:
+        """Now and then a gate's breaker trips; what it says may be about a release that is no longer active."""
+        if self.state.stopping or self.trips.randrange(12) or not any(one.armed for one in self.living.values()):
+            return
+        release = self.state.release - (self.trips.randrange(4) == 0)
+        rule = self.trips.randrange(4)
+        if release == self.state.release:
+            self.convicted = self.convicted.with_rule(rule) if rule else self.convicted.with_release()
+        self.step(messages.RuleConvicted(release, rule) if rule else messages.ReleaseConvicted(release))
 
     def arrive(self, event: messages.Event) -> None:
         """What a process said reaches the warden, if the process lived long enough to say it."""
@@ -215,6 +242,10 @@ class World:
             self.count_gate_death(event.serial)
         self.state, commands = warden.step(self.state, event, self.now_ms)
         self.trace.append(f"{self.now_ms} {event} -> {commands}")
+        if isinstance(event, messages.ModeWanted):
+            self.convicted = NOT_CONVICTED
+        if self.state.release != before.release and self.state.release not in self.again:
+            self.convicted = NOT_CONVICTED
         for command in commands:
             self.obey(command)
         self.checked(before, event, commands)
@@ -230,21 +261,34 @@ class World:
                 self.kill(self.living[serial], self.rng.randrange(2_000))
             case messages.Arm(serial) if serial in self.living:
                 self.arm(self.living[serial])
-            case messages.Connect(gate, zygote) if gate in self.living:
-                if zygote not in self.living and self.state.find(zygote) is None:
-                    raise Violation(f"gate {gate} was connected to zygote {zygote}, which nobody knows")
-                self.living[gate].zygote = zygote
             case messages.WatchGate(watcher, gate) if watcher in self.living:
                 if self.living[watcher].kind is Kind.GATE:
                     self.living[watcher].watches.clear()  # a standby looks at one gate, the watchdog at all of them
                 self.living[watcher].watches.add(gate)
-            case messages.SetMode(gate, mode) if gate in self.living:
-                self.living[gate].mode = mode
+            case messages.Connect() | messages.Convict() | messages.SetMode() if command.gate in self.living:
+                self.tell(command, self.living[command.gate])
+            case messages.KeepConviction(_, conviction):
+                self.kept = conviction
             case messages.Note(kind, _, number):
                 if kind in (NoteKind.RELEASE_ACTIVATED, NoteKind.RELEASE_REFUSED):
                     self.answered.add(number)
             case _:
                 pass
+
+    def tell(self, command: messages.Connect | messages.Convict | messages.SetMode, gate: Simulated) -> None:
+        """What a gate does with what it is told."""
+        match command:
+            case messages.Connect(_, zygote, conviction):
+                if zygote not in self.living and self.state.find(zygote) is None:
+                    raise Violation(f"gate {gate.serial} was connected to zygote {zygote}, which nobody knows")
+                gate.zygote = zygote
+                gate.conviction = conviction
+            case messages.Convict(_, release, conviction):
+                if release == self.state.release:
+                    gate.conviction = conviction
+            case messages.SetMode(_, mode):
+                gate.mode = mode
+                gate.conviction = NOT_CONVICTED  # a gate that hears a mode closes its breaker
 
     def start(self, serial: int, kind: Kind, release: int) -> None:
         """A process is born, and its first fate drawn."""
@@ -300,6 +344,7 @@ class World:
     ) -> None:
         """After each step."""
         self.check_restarts()
+        self.check_convictions()
         if self.state.release in self.bad:
             raise Violation(f"release {self.state.release} was refused by its own zygote and is active")
         for command in commands:
@@ -313,6 +358,14 @@ class World:
             raise Violation("gates die again and again and the host is not set to observe")
         if before.stopping and not self.state.stopping:
             raise Violation("a stop was forgotten")
+
+    def check_convictions(self) -> None:
+        """Every gate spares what the breaker has tripped, no more; so will the next start, and the status says so."""
+        if self.convicted != self.state.conviction or self.kept != self.convicted:
+            raise Violation(f"{self.convicted} holds; known {self.state.conviction}, kept {self.kept}")
+        for one in self.living.values():
+            if one.kind is Kind.GATE and one.conviction != self.convicted:
+                raise Violation(f"gate {one.serial} goes by {one.conviction}, not by {self.convicted}")
 
     def check_restarts(self) -> None:
         for kind, most in STARTS_PER_MINUTE_MAX.items():

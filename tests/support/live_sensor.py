@@ -77,13 +77,29 @@ class LiveSensor:
             self.state.directory.mkdir()
             self.state.prepare()
             places = (Place(str(self.tree), PlaceKind.MOUNT),)
-            wanted = Wanted(places, strict, (str(self.tree),) if fail_closed else (), mode)
-            content_descriptor = operator_socket.sealed(release or release_of(RULE, "live_test"))
-            self.sensor = Sensor(self.state, wanted, content_descriptor)
-            self.sensor.wait_ready()
+            self._wanted = Wanted(places, strict, (str(self.tree),) if fail_closed else (), mode)
+            self._release = release or release_of(RULE, "live_test")
+            self._start()
         except BaseException:
             self.close()
             raise
+
+    def _start(self) -> None:
+        self.sensor = Sensor(self.state, self._wanted, operator_socket.sealed(self._release))
+        self.sensor.wait_ready()
+
+    def start_again(self, *, kill: bool = False, release: bytes | None = None) -> None:
+        """End the sensor in order, or kill its warden, and start it again on the same state."""
+        assert self.sensor is not None
+        if kill:
+            self.signal(self.sensor.pid, signal.SIGKILL)
+            self.sensor.start_again()
+            self.sensor.wait_ready()
+            return
+        self.sensor.stop()
+        self.sensor.close()
+        self._release = release or self._release
+        self._start()
 
     def close(self) -> None:
         """End the sensor, whatever state its processes are in, and remove the mount."""

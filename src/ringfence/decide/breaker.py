@@ -11,7 +11,8 @@ It watches what the active release condemns and decides, in this order:
    switch the protection off either.
 3. In the window one rule condemned `BREAKER_RULE_FILES_MAX` distinct files: that rule alone goes to observe.
 
-A convicted release stays in observe until another release or the operator's word.  Time is monotonic milliseconds.
+A convicted release stays in observe until another release or the operator's word.  The warden keeps what has tripped
+and gives it to each gate that starts (`restore`).  Time is monotonic milliseconds.
 
 Each kind of count has a bound of its own and counts a file once, however often it is judged: neither ten thousand clean
 files nor an attacker who writes one file for ever can fill the room that the next condemned file needs.
@@ -24,6 +25,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from ringfence.decide.verdict_cache import FileKey
 from ringfence.model import limits
+from ringfence.model.conviction import Conviction
 
 
 @unique
@@ -132,6 +134,11 @@ class Breaker:
             self._rules_tripped.add(rule)
             return Tripped.RULE
         return Tripped.NO
+
+    def restore(self, conviction: Conviction) -> None:
+        """What another gate, or this host before its last start, has tripped for this release holds here as well."""
+        self.release_tripped = self.release_tripped or conviction.whole_release
+        self._rules_tripped |= conviction.rules
 
     def reset(self) -> None:
         """The operator's word, or another release."""

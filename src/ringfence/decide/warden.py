@@ -13,7 +13,9 @@ Rules:
 5. A process that does not become ready within `PROCESS_READY_MS` is killed.
 6. Another release: a new zygote is started beside the old one; when it is ready, the gates take their scanners from it
    and the old one ends.  If it fails, the old one goes on and the release is refused, with the zygote's own words.
-7. Stop: standby first, then the armed gate (which removes its marks), then all the others.
+7. What the breaker of one gate has tripped holds for every gate, for those that start later too, and is kept for the
+   next start of this release.  Another release ends it, and so does the operator's word for the mode; nothing else.
+8. Stop: standby first, then the armed gate (which removes its marks), then all the others.
 """
 
 from collections.abc import Callable
@@ -27,8 +29,10 @@ from ringfence.decide.warden_messages import (
     Begin,
     Command,
     Connect,
+    Convict,
     Died,
     Event,
+    KeepConviction,
     Kill,
     Kind,
     ModeWanted,
@@ -38,6 +42,7 @@ from ringfence.decide.warden_messages import (
     Process,
     ReleaseConvicted,
     Retire,
+    RuleConvicted,
     SetMode,
     Stage,
     Start,
@@ -46,6 +51,7 @@ from ringfence.decide.warden_messages import (
     WatchGate,
 )
 from ringfence.model import limits
+from ringfence.model.conviction import NOT_CONVICTED, Conviction
 from ringfence.model.verdict import Mode
 
 
@@ -66,6 +72,12 @@ class WardenState:
     release: int = 1
     candidate: int = 0
     """Release that is being tried beside the active one; 0: none."""
+
+    candidate_again: bool = False
+    """The candidate's content is that of the active release."""
+
+    conviction: Conviction = NOT_CONVICTED
+    """What the breaker has tripped for the active release."""
 
     processes: tuple[Process, ...] = ()
     pauses: tuple[Pause, ...] = ()
@@ -118,6 +130,11 @@ class _Turn:
         self.put(Process(serial, kind, Stage.STARTING, self.now_ms, release))
         self.commands.append(Start(serial, kind, release))
 
+    def connect(self, zygote: Process) -> None:
+        """Every gate takes its scanners from this zygote."""
+        for gate in self.state.of(Kind.GATE):
+            self.commands.append(Connect(gate.serial, zygote.serial, self.state.conviction))
+
     def note(self, kind: NoteKind, serial: int = 0, number: int = 0) -> None:
         self.commands.append(Note(kind, serial, number))
 
@@ -134,6 +151,8 @@ def _begin(turn: _Turn, _event: Begin) -> None:
     turn.start(Kind.ZYGOTE, turn.state.release)
     turn.start(Kind.WATCHDOG)
     turn.start(Kind.COURIER)
+    if turn.state.conviction.whole_release:
+        turn.note(NoteKind.RELEASE_CONVICTED, number=turn.state.release)
 
 
 def _ready(turn: _Turn, event: BecameReady) -> None:
@@ -142,17 +161,16 @@ def _ready(turn: _Turn, event: BecameReady) -> None:
         return
     turn.put(replace(process, stage=Stage.READY))
     if process.kind is Kind.ZYGOTE and process.release == turn.state.candidate:
-        old = turn.state.release
-        turn.state = replace(turn.state, release=process.release, candidate=0)
-        for gate in turn.state.of(Kind.GATE):
-            turn.commands.append(Connect(gate.serial, process.serial))
+        old, again = turn.state.release, turn.state.candidate_again
+        turn.state = replace(turn.state, release=process.release, candidate=0, candidate_again=False)
+        _keep(turn, turn.state.conviction if again else NOT_CONVICTED)
+        turn.connect(process)
         for zygote in turn.state.of(Kind.ZYGOTE):
             if zygote.release == old:
                 turn.put(replace(zygote, stage=Stage.DRAINING, started_ms=turn.now_ms))
         turn.note(NoteKind.RELEASE_ACTIVATED, process.serial, process.release)
     elif process.kind is Kind.ZYGOTE and process.release == turn.state.release:
-        for gate in turn.state.of(Kind.GATE):
-            turn.commands.append(Connect(gate.serial, process.serial))
+        turn.connect(process)
     _watch(turn, process)
 
 
@@ -195,7 +213,7 @@ def _died(turn: _Turn, event: Died) -> None:
         return
     if process.kind is Kind.ZYGOTE and process.release != turn.state.release:
         if process.release == turn.state.candidate:
-            turn.state = replace(turn.state, candidate=0)
+            turn.state = replace(turn.state, candidate=0, candidate_again=False)
             turn.note(NoteKind.RELEASE_REFUSED, process.serial, process.release)
         return
     turn.note(NoteKind.PROCESS_DIED, process.serial)
@@ -209,7 +227,8 @@ def _count_gate_death(turn: _Turn) -> None:
     turn.state = replace(turn.state, gate_deaths_ms=(*recent, turn.now_ms)[-limits.GATE_DEATHS_MAX :])
     if len(turn.state.gate_deaths_ms) >= limits.GATE_DEATHS_MAX and turn.state.mode is not Mode.OBSERVE:
         turn.note(NoteKind.DEGRADED)
-        _mode(turn, ModeWanted(Mode.OBSERVE))
+        _set_mode(turn, Mode.OBSERVE)
+        _tell_conviction(turn)
 
 
 def _pause(turn: _Turn, process: Process) -> None:
@@ -240,21 +259,52 @@ def _release(turn: _Turn, event: NewRelease) -> None:
     for zygote in turn.state.of(Kind.ZYGOTE):
         if turn.state.candidate and zygote.release == turn.state.candidate:
             turn.commands.append(Kill(zygote.serial))
-    turn.state = replace(turn.state, candidate=event.release)
+    turn.state = replace(turn.state, candidate=event.release, candidate_again=event.again)
     turn.start(Kind.ZYGOTE, event.release)
 
 
 def _mode(turn: _Turn, event: ModeWanted) -> None:
-    turn.state = replace(turn.state, mode=event.mode)
+    _keep(turn, NOT_CONVICTED)
+    _set_mode(turn, event.mode)
+
+
+def _set_mode(turn: _Turn, mode: Mode) -> None:
+    """Every gate hears it, and closes its breaker."""
+    turn.state = replace(turn.state, mode=mode)
     for gate in turn.state.of(Kind.GATE):
-        turn.commands.append(SetMode(gate.serial, event.mode))
-    turn.note(NoteKind.MODE_CHANGED, number=int(event.mode))
+        turn.commands.append(SetMode(gate.serial, mode))
+    turn.note(NoteKind.MODE_CHANGED, number=int(mode))
 
 
 def _convicted(turn: _Turn, event: ReleaseConvicted) -> None:
-    """The gate has already stopped blocking; the host's mode stays what the operator said."""
-    del event
-    turn.note(NoteKind.RELEASE_CONVICTED, number=turn.state.release)
+    """Rule 7.  That gate has already stopped blocking; the host's mode stays what the operator said."""
+    wanted = turn.state.conviction.with_release()
+    if event.release == turn.state.release and wanted != turn.state.conviction:
+        _keep(turn, wanted)
+        _tell_conviction(turn)
+        turn.note(NoteKind.RELEASE_CONVICTED, number=event.release)
+
+
+def _rule_convicted(turn: _Turn, event: RuleConvicted) -> None:
+    """Rule 7."""
+    wanted = turn.state.conviction.with_rule(event.rule)
+    if event.release == turn.state.release and wanted != turn.state.conviction:
+        _keep(turn, wanted)
+        _tell_conviction(turn)
+        turn.note(NoteKind.RULE_CONVICTED, number=event.rule)
+
+
+def _keep(turn: _Turn, conviction: Conviction) -> None:
+    if conviction != turn.state.conviction:
+        turn.state = replace(turn.state, conviction=conviction)
+        turn.commands.append(KeepConviction(turn.state.release, conviction))
+
+
+def _tell_conviction(turn: _Turn) -> None:
+    """Also the gate that it came from: the operator's word may have closed its breaker meanwhile."""
+    if turn.state.conviction != NOT_CONVICTED:
+        for gate in turn.state.of(Kind.GATE):
+            turn.commands.append(Convict(gate.serial, turn.state.release, turn.state.conviction))
 
 
 def _tick(turn: _Turn, event: Tick) -> None:
@@ -300,6 +350,7 @@ _HANDLERS: dict[type, Callable[..., None]] = {
     NewRelease: _release,
     ModeWanted: _mode,
     ReleaseConvicted: _convicted,
+    RuleConvicted: _rule_convicted,
     Tick: _tick,
     StopWanted: _stop,
 }
@@ -332,4 +383,4 @@ def _settle(turn: _Turn) -> None:
     starting = any(one.stage is Stage.STARTING for one in turn.state.of(Kind.GATE))
     if zygote is not None and not starting and len(turn.state.of(Kind.GATE)) + waiting < GATES_WANTED:
         turn.start(Kind.GATE)
-        turn.commands.append(Connect(turn.state.next_serial - 1, zygote.serial))
+        turn.commands.append(Connect(turn.state.next_serial - 1, zygote.serial, turn.state.conviction))

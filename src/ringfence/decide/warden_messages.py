@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum, unique
 
+from ringfence.model.conviction import NOT_CONVICTED, Conviction
 from ringfence.model.verdict import Mode
 
 
@@ -81,6 +82,8 @@ class NewRelease:
     """The operator wants another release."""
 
     release: int
+    again: bool = False
+    """It is the very content that is active: its conviction holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,17 @@ class ModeWanted:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseConvicted:
-    """The gate's breaker has tripped for the whole release."""
+    """A gate's breaker has tripped for the whole release."""
+
+    release: int
+
+
+@dataclass(frozen=True, slots=True)
+class RuleConvicted:
+    """A gate's breaker has tripped for one rule of a release."""
+
+    release: int
+    rule: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +120,7 @@ class StopWanted:
 
 Event = (
     Begin | BecameReady | BecameArmed | Died | BeatStale | NewRelease
-    | ModeWanted | ReleaseConvicted | Tick | StopWanted
+    | ModeWanted | ReleaseConvicted | RuleConvicted | Tick | StopWanted
 )
 
 # --- commands ---------------------------------------------------------------------------------------------------
@@ -145,10 +158,11 @@ class Retire:
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """Let a gate take its scanners from a zygote."""
+    """Let a gate take its scanners from a zygote; what the breaker has tripped for its release holds from the start."""
 
     gate: int
     zygote: int
+    conviction: Conviction = NOT_CONVICTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +181,23 @@ class SetMode:
     mode: Mode
 
 
+@dataclass(frozen=True, slots=True)
+class Convict:
+    """Tell a gate what the breaker has tripped for a release."""
+
+    gate: int
+    release: int
+    conviction: Conviction
+
+
+@dataclass(frozen=True, slots=True)
+class KeepConviction:
+    """Write down what the breaker has tripped for a release, so that the next start begins with it."""
+
+    release: int
+    conviction: Conviction
+
+
 @unique
 class NoteKind(StrEnum):
     """What the operator and the control plane hear of."""
@@ -178,6 +209,7 @@ class NoteKind(StrEnum):
     RELEASE_ACTIVATED = "release_activated"
     RELEASE_REFUSED = "release_refused"
     RELEASE_CONVICTED = "release_convicted"
+    RULE_CONVICTED = "rule_convicted"
     MODE_CHANGED = "mode_changed"
     STOPPED = "stopped"
 
@@ -191,4 +223,4 @@ class Note:
     number: int = 0
 
 
-Command = Start | Kill | Arm | Retire | Connect | WatchGate | SetMode | Note
+Command = Start | Kill | Arm | Retire | Connect | WatchGate | SetMode | Convict | KeepConviction | Note

@@ -18,8 +18,10 @@ from ringfence.host import heartbeat, known_table
 from ringfence.host.channel import Channel, ChannelClosed
 from ringfence.host.heartbeat import Beat
 from ringfence.host.marks import Place
+from ringfence.model.conviction import Conviction
 from ringfence.model.verdict import Mode
 from ringfence.wire import catalogue
+from ringfence.wire.conviction import encode_rules
 from ringfence.wire.detections import GATE_SOCKET, RULE_TABLE
 from ringfence.wire.sensor_reports import GateSocket, RuleTableNotice, encode_gate_socket, encode_rule_table_notice
 
@@ -97,8 +99,6 @@ class Children:
     """Release -> wall time at which the first gate took scanners with it."""
 
     active_release: int = 0
-    convicted_release: int = 0
-    """The release that the gate's breaker has set to observe; 0: none."""
 
     def of(self, kind: Kind) -> list[Child]:
         """Every living child of a kind."""
@@ -201,13 +201,14 @@ class Children:
         words = list(map(str, zygote.process.args))  # type: ignore[arg-type]
         return int(words[words.index("--release-index") + 1])
 
-    def connect(self, gate: Child, zygote: Child) -> None:
-        """Let a gate take its scanners from a zygote."""
+    def connect(self, gate: Child, zygote: Child, conviction: Conviction) -> None:
+        """Let a gate take its scanners from a zygote, with what the breaker has tripped for its release."""
         gate_end, zygote_end = Channel.pair()
         number = self.release_of(zygote)
         # the first connection is the activation; a gate or zygote that is replaced later does not make files older
         activated_ns = self.activated_ns.setdefault(number, time.time_ns())
-        body = catalogue.READY_BODY.pack(activated_ns, bytes.fromhex(self.contents[number].sha256), number)
+        rules = encode_rules(conviction.rules)
+        body = catalogue.USE_ZYGOTE_BODY.pack(activated_ns, number, conviction.whole_release, rules)
         self._send(zygote, catalogue.ADOPT_GATE, b"", (zygote_end.fileno(),))
         self._send(gate, catalogue.USE_ZYGOTE, body, (gate_end.fileno(), zygote.known[0]))
         gate_end.close()
@@ -218,6 +219,11 @@ class Children:
         for number in set(self.contents) - kept:
             os.close(self.contents.pop(number).descriptor)
             self.activated_ns.pop(number, None)
+
+    def convict(self, gate: Child, release: int, conviction: Conviction) -> None:
+        """Tell a gate what the breaker has tripped."""
+        rules = encode_rules(conviction.rules)
+        self.tell(gate, catalogue.CONVICT, catalogue.CONVICT_BODY.pack(release, conviction.whole_release, rules))
 
     def watch(self, watcher: Child, gate: Child) -> None:
         """Let a watcher see a gate's life and beat."""

@@ -38,7 +38,7 @@ class Sensor:
         wanted, state = self._wanted, self._state
         words = ["--warden-fd", str(theirs.fileno()), "--content-fd", str(self._content)]
         words += ["--strict", str(int(wanted.strict)), "--mode", str(int(wanted.mode))]
-        words += ["--store", str(state.active_release)]
+        words += ["--store", str(state.active_release), "--conviction", str(state.conviction)]
         words += ["--spool", str(state.spool), "--identity", str(state.identity), "--socket", str(state.socket)]
         for place in wanted.places:
             words += ["--place", place.spelled()]

@@ -48,6 +48,11 @@ class SensorState:
         """The release in use, as bytes."""
         return self.directory / "content" / "active.release"
 
+    @property
+    def conviction(self) -> Path:
+        """What the breaker has tripped for a release."""
+        return self.directory / "content" / "active.conviction"
+
     def prepare(self) -> None:
         """Make the directories.  Raises PathRefused."""
         try:

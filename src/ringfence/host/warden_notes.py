@@ -24,6 +24,7 @@ EVENT_KINDS = {
     NoteKind.RELEASE_ACTIVATED: HostEventKind.RELEASE_ACTIVATED,
     NoteKind.RELEASE_REFUSED: HostEventKind.RELEASE_REFUSED,
     NoteKind.RELEASE_CONVICTED: HostEventKind.BREAKER_RELEASE,
+    NoteKind.RULE_CONVICTED: HostEventKind.BREAKER_RULE,
     NoteKind.MODE_CHANGED: HostEventKind.MODE_CHANGED,
     NoteKind.STOPPED: HostEventKind.STOPPED,
 }
@@ -54,7 +55,8 @@ class Notes:
             return  # told by `died`, which knows how
         if note.kind is NoteKind.PROTECTED:
             self._say_parent(catalogue.READY, catalogue.READY_BODY.pack(0, bytes(32), 0))
-        self.event(EVENT_KINDS[note.kind], note.kind, self._detail(note))
+        subject = f"rule {note.number}" if note.kind is NoteKind.RULE_CONVICTED else note.kind
+        self.event(EVENT_KINDS[note.kind], subject, self._detail(note))
 
     def _detail(self, note: Note) -> str:
         """One sentence for a person."""
@@ -68,7 +70,12 @@ class Notes:
             case NoteKind.RELEASE_REFUSED:
                 return self.last_refusal.replace("\n", ": ")
             case NoteKind.RELEASE_CONVICTED:
-                return "the release condemned what the machine runs on: it only observes now"
+                return (
+                    f"release {self._digest(note.number)} condemned what the machine runs on: it only observes, "
+                    "until `ringfence host load` brings another one or `ringfence host mode enforce` is said"
+                )
+            case NoteKind.RULE_CONVICTED:
+                return "it condemned too much: it only observes now"
             case NoteKind.MODE_CHANGED:
                 return f"mode {Mode(note.number).name.lower()}"
             case NoteKind.RELEASE_ACTIVATED:
@@ -83,11 +90,6 @@ class Notes:
         how = f"signal {-status}" if status < 0 else f"exit status {status}"
         words = child.failure.replace("\n", ": ")
         self.event(HostEventKind.PROCESS_DIED, child.kind, f"pid {child.pid}, {how}{': ' + words if words else ''}")
-
-    def breaker(self, kind: int, rule: int) -> None:
-        """The gate's breaker has tripped for one rule (1); the release's own note follows by itself (2)."""
-        if kind == 1:
-            self.event(HostEventKind.BREAKER_RULE, f"rule {rule}", "it condemned too much: it only observes now")
 
     def failed(self, failure: str) -> None:
         """The sensor cannot start."""

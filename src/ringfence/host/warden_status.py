@@ -70,7 +70,7 @@ def report(state: WardenState, children: Children) -> StatusReport:
     counters["process_restarts"] = sum(count for _, count in state.restarts)
     return StatusReport(
         at_unix_ms=time.time_ns() // 1_000_000,
-        mode=Mode.OBSERVE if children.convicted_release else state.mode,  # what the gate does, not what was wished
+        mode=Mode.OBSERVE if state.conviction.whole_release else state.mode,  # what the gate does, not what was wished
         release_index=children.active_release or None,
         marks=tuple(os.fsencode(place.spelled())[: limits.STATUS_MARK_BYTES_MAX] for place in children.setting.places),
         processes=tuple(processes[: limits.STATUS_PROCESSES_MAX]),

@@ -31,6 +31,7 @@ from ringfence.model import limits
 from ringfence.model.errors import FrameRefused
 from ringfence.model.verdict import Mode
 from ringfence.wire import catalogue
+from ringfence.wire.conviction import decode_conviction
 from ringfence.wire.frames import WAY_OUT, unpack_exact
 
 NICENESS = -10
@@ -85,8 +86,13 @@ class Gate:
 
     def _report(self, case: Case) -> None:
         self._outbox.note(case)
-        if case.plan.tripped is not Tripped.NO:
-            self._warden.try_send(catalogue.BREAKER, catalogue.BREAKER_BODY.pack(case.plan.tripped, case.rule))
+        if case.plan.tripped is Tripped.NO:
+            return
+        with self._room.judging:  # another release, or the operator, may have closed the breaker since
+            stands = self._room.state.breaker.spares(case.rule)
+            body = catalogue.BREAKER_BODY.pack(case.plan.tripped, case.rule, self._release_index)
+        if stands:
+            self._warden.try_send(catalogue.BREAKER, body)
 
     def _rescan(self, descriptor: int) -> bool:
         return self._ahead.rescan(descriptor)
@@ -160,10 +166,16 @@ class Gate:
                 self._arm()
             case catalogue.SET_MODE:
                 (mode,) = unpack_exact(catalogue.MODE_BODY, received.frame.body, "set_mode")
-                self._room.state.mode = Mode(int(mode))
-                self._room.state.breaker.reset()
+                with self._room.judging:
+                    self._room.state.mode = Mode(int(mode))
+                    self._room.state.breaker.reset()
                 self._outbox.forget_repeats()
                 self._room.marks.forget_files()
+            case catalogue.CONVICT:
+                number, whole, rules = unpack_exact(catalogue.CONVICT_BODY, received.frame.body, "convict")
+                with self._room.judging:
+                    if number == self._release_index:
+                        self._room.state.breaker.restore(decode_conviction(int(whole), bytes(rules)))
             case catalogue.COUNT:
                 counts = catalogue.COUNTS_BODY.pack(*self._room.counters.values())
                 self._warden.try_send(catalogue.COUNTS, counts)
@@ -178,13 +190,15 @@ class Gate:
 
     def _use_zygote(self, received: Received) -> None:
         """Another release: every verdict is forgotten, every file asks again."""
-        activated_ns, _, release_index = unpack_exact(catalogue.READY_BODY, received.frame.body, "use_zygote")
+        body = unpack_exact(catalogue.USE_ZYGOTE_BODY, received.frame.body, "use_zygote")
+        activated_ns, release_index, whole, rules = body
         channel, known = received.descriptors
         room = self._room
         with room.judging:
             room.release_generation += 1
             room.known = KnownTable(known, writable=True)
             room.state.new_release(int(activated_ns))
+            room.state.breaker.restore(decode_conviction(int(whole), bytes(rules)))
             self._release_index = int(release_index)
         os.close(known)
         self._outbox.forget_repeats()

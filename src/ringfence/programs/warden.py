@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ringfence.decide import warden as machine
 from ringfence.decide import warden_messages as messages
+from ringfence.decide.breaker import Tripped
 from ringfence.decide.warden_messages import Kind, NoteKind
 from ringfence.host import operator_socket, warden_status
 from ringfence.host.channel import Channel, ChannelClosed, Received
@@ -21,12 +22,14 @@ from ringfence.host.marks import place_of
 from ringfence.host.sandbox import die_with_parent
 from ringfence.host.warden_notes import Notes
 from ringfence.model import limits
+from ringfence.model.conviction import NOT_CONVICTED, Conviction
 from ringfence.model.errors import DiskFull, FrameRefused
 from ringfence.model.records import HostEventKind
 from ringfence.model.verdict import Mode
 from ringfence.wire import catalogue
+from ringfence.wire.conviction import decode_record, encode_record
 from ringfence.wire.detections import STATUS_REPORT
-from ringfence.wire.frames import unpack_exact
+from ringfence.wire.frames import WAY_OUT, unpack_exact
 from ringfence.wire.sensor_reports import encode_status_report
 
 FROM_CHILDREN = {
@@ -58,7 +61,9 @@ class Warden:
         os.set_inheritable(first, False)
         content = Content(1, first, operator_socket.digest_of_sealed(first))
         self._children = Children(setting, {1: content})
-        self._state = machine.WardenState(mode=Mode(arguments.number("mode")))
+        self._conviction = Path(arguments.one("conviction"))
+        kept = _kept_conviction(self._conviction, content.sha256)
+        self._state = machine.WardenState(mode=Mode(arguments.number("mode")), conviction=kept)
         self._parent = parent
         self._notes = Notes(parent, self._children)
         self._selector = selectors.DefaultSelector()
@@ -107,14 +112,25 @@ class Warden:
                 self._tell(serial, catalogue.RETIRE)
             case messages.SetMode(gate, mode):
                 self._tell(gate, catalogue.SET_MODE, catalogue.MODE_BODY.pack(mode))
-            case messages.Connect(gate, zygote):
-                if gate in children.by_serial and zygote in children.by_serial:
-                    children.connect(children.by_serial[gate], children.by_serial[zygote])
-            case messages.WatchGate(watcher, gate):
-                if watcher in children.by_serial and gate in children.by_serial:
-                    children.watch(children.by_serial[watcher], children.by_serial[gate])
+            case messages.Connect() | messages.Convict() | messages.WatchGate():
+                self._introduce(command)
+            case messages.KeepConviction(release, conviction):
+                self._keep_conviction(release, conviction)
             case messages.Note():
                 self._note(command)
+
+    def _introduce(self, command: messages.Connect | messages.Convict | messages.WatchGate) -> None:
+        """Tell a gate or a watcher about another process, or its release; who has died meanwhile is left out."""
+        children, living = self._children, self._children.by_serial
+        match command:
+            case messages.Connect(gate, zygote, conviction) if gate in living and zygote in living:
+                children.connect(living[gate], living[zygote], conviction)
+            case messages.Convict(gate, release, conviction) if gate in living:
+                children.convict(living[gate], release, conviction)
+            case messages.WatchGate(watcher, gate) if watcher in living and gate in living:
+                children.watch(living[watcher], living[gate])
+            case _:
+                pass
 
     def _tell(self, serial: int, frame_type: int, body: bytes = b"") -> None:
         if serial in self._children.by_serial:
@@ -124,10 +140,6 @@ class Warden:
         if note.kind is NoteKind.RELEASE_ACTIVATED:
             self._children.active_release = note.number
             self._keep(note.number)
-        if note.kind in (NoteKind.RELEASE_ACTIVATED, NoteKind.MODE_CHANGED):
-            self._children.convicted_release = 0
-        elif note.kind is NoteKind.RELEASE_CONVICTED:
-            self._children.convicted_release = note.number
         self._notes.take(note)
         if note.kind in (NoteKind.RELEASE_ACTIVATED, NoteKind.RELEASE_REFUSED):
             self._children.forget_releases({self._state.release, self._state.candidate})
@@ -143,6 +155,13 @@ class Warden:
             write_durably(self._store, os.pread(descriptor, limits.RELEASE_BYTES_MAX, 0))
         except DiskFull as full:
             self._notes.event(HostEventKind.RELEASE_ACTIVATED, "store", f"the release could not be kept: {full.what}")
+
+    def _keep_conviction(self, number: int, conviction: Conviction) -> None:
+        """Write down what the breaker has tripped; a full disk costs that it is forgotten at the next start."""
+        try:
+            write_durably(self._conviction, encode_record(self._children.contents[number].sha256, conviction))
+        except DiskFull as full:
+            self._notes.event(HostEventKind.BREAKER_RELEASE, "store", f"it could not be kept: {full.what}")
 
     def _hear(self, child: Child) -> None:
         """Frames of one child.  Whoever breaks the protocol is killed."""
@@ -182,10 +201,7 @@ class Warden:
                 child.counters = tuple(int(value) for value in values)
                 self._answer_status()
             case catalogue.BREAKER:
-                kind, rule = unpack_exact(catalogue.BREAKER_BODY, received.frame.body, "breaker")
-                self._notes.breaker(int(kind), int(rule))
-                if int(kind) == 2:  # noqa: PLR2004 - the release, see BREAKER_BODY
-                    self._step(messages.ReleaseConvicted())
+                self._step(_tripped(received.frame.body))
             case catalogue.FAILED:
                 child.failure = received.frame.body.decode("utf-8", "replace")
 
@@ -270,9 +286,10 @@ class Warden:
             )
         self._releases += 1
         number = self._releases
+        again = digest == self._children.contents[self._state.release].sha256
         self._children.contents[number] = Content(number, descriptor, digest)
         self._loading = operator
-        self._step(messages.NewRelease(number))
+        self._step(messages.NewRelease(number, again))
 
     def _answer(self, operator: Channel, frame_type: int, body: bytes) -> None:
         try:
@@ -320,6 +337,25 @@ class Warden:
 def _close(descriptors: tuple[int, ...]) -> None:
     for descriptor in descriptors:
         os.close(descriptor)
+
+
+def _tripped(body: bytes) -> messages.ReleaseConvicted | messages.RuleConvicted:
+    """What a gate's breaker has tripped.  Raises FrameRefused."""
+    kind, rule, release = unpack_exact(catalogue.BREAKER_BODY, body, "breaker")
+    if int(kind) == Tripped.RELEASE:
+        return messages.ReleaseConvicted(int(release))
+    if int(kind) != Tripped.RULE or int(rule) >= limits.RULES_MAX:
+        raise FrameRefused(f"a breaker that tripped {kind!r} for rule {rule!r}", WAY_OUT)
+    return messages.RuleConvicted(int(release), int(rule))
+
+
+def _kept_conviction(path: Path, sha256: str) -> Conviction:
+    """What was tripped for this very release before this start; a record that cannot be read says nothing."""
+    try:
+        release, conviction = decode_record(path.read_bytes())
+    except (OSError, FrameRefused):
+        return NOT_CONVICTED
+    return conviction if release == sha256 else NOT_CONVICTED
 
 
 def _kill_scanner(pid: int) -> None:

@@ -8,6 +8,8 @@ import struct
 from dataclasses import dataclass, fields
 from typing import Final
 
+from ringfence.wire.conviction import RULE_MAP_BYTES
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -42,6 +44,7 @@ WATCH: Final = 22
 BREAKER: Final = 24
 RETIRE: Final = 26
 FAILED: Final = 28
+CONVICT: Final = 30
 STATUS: Final = 60
 STATUS_ANSWER: Final = 61
 LOAD: Final = 62
@@ -69,9 +72,14 @@ KILL_BODY: Final = struct.Struct(">I")
 """slot."""
 
 READY_BODY: Final = struct.Struct(">Q32sQ")
-"""release version, release SHA-256, release number; all zero but from the zygote.
+"""release version, release SHA-256, release number; all zero but from the zygote."""
 
-In USE_ZYGOTE the first field is the wall time, in nanoseconds, at which the release became active on this host."""
+USE_ZYGOTE_BODY: Final = struct.Struct(f">QQB7x{RULE_MAP_BYTES}s")
+"""wall time in nanoseconds at which the release became active on this host, release number, and its conviction: 1 when
+the whole release only observes, bit map of the rules that do."""
+
+CONVICT_BODY: Final = struct.Struct(f">QB7x{RULE_MAP_BYTES}s")
+"""release number, and its conviction as in USE_ZYGOTE."""
 
 MODE_BODY: Final = struct.Struct(">B3x")
 """a `Mode`."""
@@ -79,8 +87,8 @@ MODE_BODY: Final = struct.Struct(">B3x")
 COUNTS_BODY: Final = struct.Struct(">24Q")
 """counters in the order of `GATE_COUNTERS`."""
 
-BREAKER_BODY: Final = struct.Struct(">BxxxI")
-"""what tripped (1 rule, 2 release), rule index."""
+BREAKER_BODY: Final = struct.Struct(">BxxxIQ")
+"""what tripped (1 rule, 2 release), rule index, release number."""
 
 FLAG_VOUCHED: Final = 1
 """The package manager's digest of the content is known: never blocked."""
@@ -148,7 +156,7 @@ MESSAGES: Final = (
     Message(READY, "ready", "any process", "warden", READY_BODY.format, 0, "Sandboxed, proven and ready."),
     Message(ARM, "arm", "warden", "gate", "", 0, "Mark the protected places and answer the kernel."),
     Message(ARMED, "armed", "gate", "warden", "", 0, "The kernel's questions are being answered."),
-    Message(USE_ZYGOTE, "use_zygote", "warden", "gate", READY_BODY.format, 2, "Take scanners from this zygote."),
+    Message(USE_ZYGOTE, "use_zygote", "warden", "gate", USE_ZYGOTE_BODY.format, 2, "Take scanners from this zygote."),
     Message(SET_MODE, "set_mode", "warden", "gate", MODE_BODY.format, 0, "Observe or enforce."),
     Message(COUNT, "count", "warden", "gate", "", 0, "Send the counters."),
     Message(COUNTS, "counts", "gate", "warden", COUNTS_BODY.format, 0, "The counters."),
@@ -156,6 +164,7 @@ MESSAGES: Final = (
     Message(BREAKER, "breaker", "gate", "warden", BREAKER_BODY.format, 0, "The breaker has tripped."),
     Message(RETIRE, "retire", "warden", "gate", "", 0, "Remove the marks, answer what is left, and end."),
     Message(FAILED, "failed", "any process", "warden", "variable", 0, "Cannot start: code and text for the operator."),
+    Message(CONVICT, "convict", "warden", "gate", CONVICT_BODY.format, 0, "What the breaker has tripped stays so."),
     Message(40, "sighting", "gate", "courier", "variable", 0, "A detection or a skipped file (wire/detections.py)."),
     Message(41, "sighting_ack", "courier", "gate", "variable", 0, "That sighting is on disk."),
     Message(42, "findings", "scanner", "courier", "variable", 0, "Which rules and patterns matched."),

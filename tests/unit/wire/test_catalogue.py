@@ -46,7 +46,9 @@ def test_the_sizes_that_two_processes_agreed_on() -> None:
         catalogue.KILL_BODY: 4,
         catalogue.READY_BODY: 48,
         catalogue.MODE_BODY: 4,
-        catalogue.BREAKER_BODY: 8,
+        catalogue.BREAKER_BODY: 16,
+        catalogue.USE_ZYGOTE_BODY: 24 + 2048,
+        catalogue.CONVICT_BODY: 16 + 2048,
         catalogue.COUNTS_BODY: 8 * len(GATE_COUNTERS),
     }
     assert {layout.format: layout.size for layout in sizes} == {layout.format: size for layout, size in sizes.items()}
