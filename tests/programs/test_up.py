@@ -36,9 +36,10 @@ def run(*words: str) -> "subprocess.CompletedProcess[str]":
 
 
 @contextmanager
-def started(*words: str) -> "Iterator[subprocess.Popen[bytes]]":
-    """A running `up`, from the line `ready` to its end by Ctrl-C."""
-    process = subprocess.Popen([*COMMAND, "up", *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0)
+def started(*words: str, log: Path = Path(os.devnull)) -> "Iterator[subprocess.Popen[bytes]]":
+    """A running `up`, from the line `ready` to its end by Ctrl-C; what it says on standard error goes to `log`."""
+    with log.open("wb") as said:
+        process = subprocess.Popen([*COMMAND, "up", *words], stdout=subprocess.PIPE, stderr=said, bufsize=0)
     try:
         assert process.stdout is not None
         limit = time.monotonic() + PATIENCE_S

@@ -15,6 +15,7 @@
     │   └── UplinkRefused        76  a host or server sent records that are refused
     ├── MachineError             the machine lacks something or has run out of it
     │   ├── KernelLacks          71  a kernel feature is missing
+    │   ├── NoAnswer             72  a process of ours does not answer in time
     │   ├── DiskFull             74  nothing more can be written
     │   └── ClockWentBack        75  time moved to before something that was already recorded
     └── InternalError            70  our bug: please report it
@@ -139,6 +140,13 @@ class KernelLacks(MachineError):
 
     code = "kernel-lacks"
     exit_status = 71
+
+
+class NoAnswer(MachineError):
+    """A process of ours does not answer in time."""
+
+    code = "no-answer"
+    exit_status = 72
 
 
 class DiskFull(MachineError):

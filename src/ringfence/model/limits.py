@@ -814,6 +814,13 @@ WARDEN_DEATHS_MAX: Final = 10
 SERVER_READY_MS: Final = 30_000
 """Longest start or end of the embedded control plane: migrations of a full database included."""
 
+SERVER_RESTART_MS: Final = 500
+"""First pause before `ringfence up` starts a control plane that ended; it doubles up to `SERVER_RESTART_MS_MAX`."""
+
+SERVER_RESTART_MS_MAX: Final = 60_000
+"""Longest pause before the next try: a full disk or a taken port costs one start a minute, and is noticed when it is
+mended."""
+
 UPLINK_EXCHANGE_MS: Final = 60_000
 """Longest exchange as a whole: a server that answers byte by byte does not hold the courier's one place for ever."""
 

@@ -111,18 +111,17 @@ def _protected(state: SensorState, wanted: Wanted, given: bytes | None) -> Senso
 
 
 def _watch(state: SensorState, sensor: Sensor, server: EmbeddedServer, stopping: int) -> None:
-    """Until a signal.  A warden or a server that dies is started again; the warden not for ever."""
+    """Until a signal.  A warden or a server that dies is started again; only the server for ever."""
     deaths = 0
     while True:
         poll = select.poll()
-        for descriptor in (stopping, sensor.fileno(), server.pidfd):
+        for descriptor in (stopping, sensor.fileno(), *server.descriptors()):
             poll.register(descriptor, select.POLLIN)
-        ready = {descriptor for descriptor, _ in poll.poll()}
+        ready = {descriptor for descriptor, _ in poll.poll(server.wait_ms())}
         if stopping in ready:
             return
-        if server.pidfd in ready:
-            print("ringfence: the control plane ended; starting it again", file=sys.stderr, flush=True)
-            server.start_again()
+        for line in server.attend(ready):
+            print(f"ringfence: {line}", file=sys.stderr, flush=True)
         if sensor.fileno() in ready and not sensor.hear():
             deaths += 1
             if deaths > WARDEN_DEATHS_MAX:
