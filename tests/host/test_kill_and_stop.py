@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.live_sensor import BAD, DEADLINE_AND_GRACE_MS, LiveSensor
+from tests.support.live_sensor import BAD, DEADLINE_AND_GRACE_MS, LiveSensor, alive
 
 ROLES = ("scanner", "gate", "standby", "watchdog", "zygote", "warden")
 STOPPABLE_SEEDS = range(8)
@@ -67,7 +67,7 @@ def test_the_warden_dies_and_everything_with_it(live: LiveSensor) -> None:
     live.signal(live.pids("warden")[0], signal.SIGKILL)
     _assert_free(live)
     assert live.sensor is not None
-    live.wait_until(lambda: not any(_alive(pid) for pid in pids[1:]))
+    live.wait_until(lambda: not any(alive(pid) for pid in pids[1:]))
 
 
 def test_a_stopped_watchdog_and_then_a_stopped_gate(live: LiveSensor) -> None:
@@ -106,10 +106,3 @@ def test_any_order(live: LiveSensor, seed: int) -> None:
         for pid in live.pids(role):
             live.signal(pid, number)
         _assert_free(live)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
-    except OSError:
-        return False

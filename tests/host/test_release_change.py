@@ -1,10 +1,13 @@
 """Another release on a running sensor: every file is judged anew, or the old release stays."""
 
 import json
+import random
+import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.support.live_sensor import BAD, RULE, LiveSensor, release_of
+from tests.support.live_sensor import BAD, RULE, LiveSensor, alive, children_of, release_of
 
 from ringfence.host import operator_socket
 from ringfence.host.child import reported
@@ -56,6 +59,41 @@ def test_a_release_that_is_refused_leaves_the_old_one(live: LiveSensor, release:
     assert error.way_out
     assert live.open(live.fresh(BAD)).refused
     assert json.dumps(str(error))
+
+
+def heavy_release(rules: int) -> bytes:
+    """A small release that takes much memory and time to compile: every pattern stands for 256."""
+    names = [f"heavy_{number:04}" for number in range(rules)]
+    chance = random.Random(rules)
+    source = ""
+    for name in names:
+        patterns = " ".join(f'$p{number} = "{chance.randbytes(5).hex()}" xor' for number in range(300))
+        source += f"rule {name} {{ strings: {patterns} condition: any of them }}\n"
+    return release_of(source, *names)
+
+
+def test_a_release_that_takes_too_much_memory_to_compile_is_refused(live: LiveSensor) -> None:
+    error = reported(_load(live, heavy_release(300)))
+    assert isinstance(error, ContentRefused)
+    assert "memory" in error.what
+    assert live.open(live.fresh(BAD)).refused
+
+
+def test_self_tests_end_with_their_zygote(live: LiveSensor) -> None:
+    """Also one that would run for ever: nobody else would end it."""
+    slow = release_of("rule slow { condition: for all i in (0..9000000000) : ( i >= 0 ) }", "slow", samples=(b"x",))
+    (before,) = live.pids("zygote")
+    with ThreadPoolExecutor(1) as operator:
+        answer = operator.submit(_load, live, slow)
+        live.wait_until(lambda: len(live.pids("zygote")) == 2)
+        (trial,) = set(live.pids("zygote")) - {before}
+        live.wait_until(lambda: children_of(trial) != [])
+        (child,) = children_of(trial)
+        live.signal(child, signal.SIGSTOP)
+        live.signal(trial, signal.SIGKILL)
+        live.wait_until(lambda: not alive(child))
+        assert isinstance(reported(answer.result()), ContentRefused)
+    assert live.open(live.fresh(BAD)).refused
 
 
 def test_many_releases_in_a_row_never_leave_a_hole(live: LiveSensor) -> None:

@@ -13,10 +13,11 @@ from ringfence.decide import warden_messages as messages
 from ringfence.decide.warden_messages import Kind, Process, Stage
 from ringfence.host import heartbeat, operator_socket, warden_status
 from ringfence.host.channel import Channel
-from ringfence.host.child import Arguments
+from ringfence.host.child import Arguments, reported
 from ringfence.host.children import Child
 from ringfence.host.heartbeat import Beat
 from ringfence.model import limits
+from ringfence.model.errors import ContentRefused
 from ringfence.model.verdict import Mode
 from ringfence.programs.warden import Warden
 from ringfence.wire import catalogue
@@ -236,6 +237,54 @@ def test_a_fat_scanner_that_is_gone_already_ends_nobody(stage: Stage1, monkeypat
     gone = subprocess.Popen(["true"])
     gone.wait()
     monkeypatch.setattr(warden_status, "scanner_pids", lambda _: [gone.pid])
-    monkeypatch.setattr(warden_status, "resident_bytes", lambda _: limits.SCANNER_RESIDENT_BYTES_MAX + 1)
+    resident = {gone.pid: limits.SCANNER_RESIDENT_BYTES_MAX + 1}
+    monkeypatch.setattr(warden_status, "resident_bytes", lambda pid: resident.get(pid, 0))
     stage.warden._supervise()
     assert stage.steps == []
+
+
+def test_a_scanners_memory_is_what_it_has_beyond_its_zygotes(
+    stage: Stage1, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zygote, _ = stage.child(Kind.ZYGOTE)
+    fat, shares = subprocess.Popen(["sleep", "60"]), subprocess.Popen(["sleep", "60"])
+    compiled = limits.ZYGOTE_RESIDENT_BYTES_MAX - 1
+    resident = {
+        zygote.pid: compiled,
+        fat.pid: compiled + limits.SCANNER_RESIDENT_BYTES_MAX + 1,
+        shares.pid: compiled + limits.SCANNER_RESIDENT_BYTES_MAX,
+    }
+    monkeypatch.setattr(warden_status, "scanner_pids", lambda _: [fat.pid, shares.pid])
+    monkeypatch.setattr(warden_status, "resident_bytes", resident.__getitem__)
+    stage.warden._supervise()
+    assert fat.wait(5) < 0
+    assert shares.poll() is None
+    assert zygote.process.poll() is None
+    shares.kill()
+    shares.wait()
+
+
+@pytest.mark.parametrize("process_stage", [Stage.STARTING, Stage.READY])
+def test_a_zygote_that_takes_too_much_is_ended_and_its_release_refused(
+    stage: Stage1, monkeypatch: pytest.MonkeyPatch, process_stage: Stage
+) -> None:
+    zygote, _ = stage.child(Kind.ZYGOTE, process_stage)
+    monkeypatch.setattr(warden_status, "resident_bytes", lambda _: limits.ZYGOTE_RESIDENT_BYTES_MAX + 1)
+    stage.warden._supervise()
+    assert killed(zygote)
+    stage.warden._reap()
+    error = reported(stage.warden._notes.last_refusal.encode())
+    assert isinstance(error, ContentRefused)
+    assert "memory" in error.what
+
+
+def test_a_release_whose_zygote_left_no_words_is_refused_with_words_of_its_own(stage: Stage1) -> None:
+    for words in ("content-refused\nof the release before\nx", ""):
+        zygote, _ = stage.child(Kind.ZYGOTE)
+        zygote.failure = words
+        zygote.process.kill()
+        zygote.process.wait()
+        stage.warden._reap()
+    error = reported(stage.warden._notes.last_refusal.encode())
+    assert isinstance(error, ContentRefused)
+    assert "signal 9" in error.what

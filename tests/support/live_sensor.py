@@ -24,7 +24,7 @@ from ringfence.host.sensor import Sensor, Wanted
 from ringfence.host.sensor_state import SensorState
 from ringfence.model import limits
 from ringfence.model.records import RuleAction, Severity
-from ringfence.model.release import Contract, Manifest, Pack, PackEntry, Release, RuleEntry
+from ringfence.model.release import Contract, Manifest, Pack, PackEntry, Release, RuleEntry, Sample, SelfTest
 from ringfence.model.verdict import Mode
 from ringfence.wire import catalogue
 from ringfence.wire.release import encode_release
@@ -36,9 +36,12 @@ PATIENCE_S: Final = 30.0
 """Hang protection of a wait in a test, not an expectation."""
 
 
-def release_of(source: str, *names: str, action: RuleAction = RuleAction.BLOCK) -> bytes:
-    """A release of one pack with the rules `names`."""
+def release_of(
+    source: str, *names: str, action: RuleAction = RuleAction.BLOCK, samples: tuple[bytes, ...] = ()
+) -> bytes:
+    """A release of one pack with the rules `names`; the first of them must not match the samples."""
     text = source.encode()
+    contents = {hashlib.sha256(sample).hexdigest(): sample for sample in samples}
     pack = PackEntry("live", "any", "yara/live.yar", hashlib.sha256(text).hexdigest(), len(text))
     rules = tuple(
         RuleEntry(name, "live", "Ringfence authors", "a rule of a test", Severity.HIGH, action, "", "", "Apache-2.0")
@@ -46,9 +49,10 @@ def release_of(source: str, *names: str, action: RuleAction = RuleAction.BLOCK) 
     )
     manifest = Manifest(
         name="live", version=1, description="of a test", contract=Contract((), ()), packs=(pack,), rules=rules,
-        self_tests=(),
+        self_tests=tuple(SelfTest(names[0], digest, expects_match=False) for digest in sorted(contents)),
     )
-    return encode_release(Release(manifest, (Pack(pack, source),), ()))
+    kept = tuple(Sample(digest, contents[digest]) for digest in sorted(contents))
+    return encode_release(Release(manifest, (Pack(pack, source),), kept))
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,16 +193,25 @@ class Process:
 
 def _family(warden: int) -> Iterator[Process]:
     yield Process("warden", warden)
-    for pid in _children(warden):
+    for pid in children_of(warden):
         role = _role(pid)
         if role == "gate" and _uid(pid) == 0:
             role = "standby"
         yield Process(role, pid)
         if role == "zygote":
-            yield from (Process("scanner", scanner) for scanner in _children(pid))
+            yield from (Process("scanner", scanner) for scanner in children_of(pid))
 
 
-def _children(pid: int) -> list[int]:
+def alive(pid: int) -> bool:
+    """Whether it runs or is stopped; a zombie is dead."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
+    except OSError:
+        return False
+
+
+def children_of(pid: int) -> list[int]:
+    """The pids of its children."""
     try:
         return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:

@@ -30,6 +30,13 @@ EVENT_KINDS = {
 }
 
 
+_UNEXPLAINED = (
+    "content-refused\nthe process that compiled the release was killed or was not ready in time ({how})\n"
+    "give the host another release; it goes on with the one before"
+)
+"""The refusal of a release whose zygote left no words."""
+
+
 def _log_descriptor() -> int:
     """Standard error, opened anew so that only our writes do not wait; -1 where that is impossible."""
     try:
@@ -85,9 +92,9 @@ class Notes:
 
     def died(self, child: Child, status: int) -> None:
         """A child is gone: `status` as `Popen.returncode`."""
-        if child.kind is Kind.ZYGOTE and child.failure:
-            self.last_refusal = child.failure
         how = f"signal {-status}" if status < 0 else f"exit status {status}"
+        if child.kind is Kind.ZYGOTE:
+            self.last_refusal = child.failure or _UNEXPLAINED.format(how=how)
         words = child.failure.replace("\n", ": ")
         self.event(HostEventKind.PROCESS_DIED, child.kind, f"pid {child.pid}, {how}{': ' + words if words else ''}")
 

@@ -191,7 +191,11 @@ SCANNER_ADDRESS_SPACE_BYTES_MAX: Final = 17_179_869_184
 """RLIMIT_AS of a scanner: the rule engine reserves 12 GiB of address space that it never touches."""
 
 SCANNER_RESIDENT_BYTES_MAX: Final = 536_870_912
-"""Resident memory at which the warden replaces a scanner."""
+"""Resident memory beyond its zygote's, which it shares, at which the warden replaces a scanner."""
+
+ZYGOTE_RESIDENT_BYTES_MAX: Final = 1_073_741_824
+"""Resident memory at which the warden ends a zygote, above all while it compiles: the release is refused then.  All
+16,384 rules of a release take a sixth of it; a few hundred rules with hostile patterns would take everything."""
 
 # --- scanning ---------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from ringfence.decide.breaker import Tripped
 from ringfence.decide.warden_messages import Kind, NoteKind
 from ringfence.host import operator_socket, warden_status
 from ringfence.host.channel import Channel, ChannelClosed, Received
-from ringfence.host.child import Arguments, run_child
+from ringfence.host.child import Arguments, failure_text, run_child
 from ringfence.host.children import Child, Children, Content, Setting
 from ringfence.host.durable import write_durably
 from ringfence.host.marks import place_of
@@ -23,7 +23,7 @@ from ringfence.host.sandbox import die_with_parent
 from ringfence.host.warden_notes import Notes
 from ringfence.model import limits
 from ringfence.model.conviction import NOT_CONVICTED, Conviction
-from ringfence.model.errors import DiskFull, FrameRefused
+from ringfence.model.errors import ContentRefused, DiskFull, FrameRefused
 from ringfence.model.records import HostEventKind
 from ringfence.model.verdict import Mode
 from ringfence.wire import catalogue
@@ -314,11 +314,25 @@ class Warden:
             if beating and child.beat is not None and child.beat.age_ms() > BEAT_STALE_MS[child.kind]:
                 self._step(messages.BeatStale(child.serial))
         for zygote in self._children.of(Kind.ZYGOTE):
-            for pid in warden_status.scanner_pids(zygote):
-                if warden_status.resident_bytes(pid) > limits.SCANNER_RESIDENT_BYTES_MAX:
-                    _kill_scanner(pid)
+            self._bound_memory(zygote)
         if self._asking and now_ms() - self._asked_ms > limits.QUESTION_DEADLINE_MS:
             self._answer_status()
+
+    def _bound_memory(self, zygote: Child) -> None:
+        """Of a zygote that compiles, perhaps hostile content, and of what it has forked."""
+        resident = warden_status.resident_bytes(zygote.pid)
+        if resident > limits.ZYGOTE_RESIDENT_BYTES_MAX:
+            mebibytes = limits.ZYGOTE_RESIDENT_BYTES_MAX >> 20
+            zygote.failure = failure_text(
+                ContentRefused(
+                    f"the release takes more than {mebibytes} MiB of memory to compile",
+                    "give the host another release, with fewer or simpler patterns",
+                )
+            ).decode()
+            self._children.kill(zygote)
+        for pid in warden_status.scanner_pids(zygote):
+            if warden_status.resident_bytes(pid) - resident > limits.SCANNER_RESIDENT_BYTES_MAX:
+                _kill_scanner(pid)
 
     def _report_status(self) -> None:
         now = now_ms()

@@ -150,9 +150,13 @@ def _self_test(release: Release, content: CompiledContent) -> None:
     scanner that is forked afterwards would ever time out.  Raises ContentRefused.
     """
     ours, theirs = Channel.pair()
+    parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         try:
+            sandbox.die_with_parent()  # a fork begins without it
+            if os.getppid() != parent:
+                os._exit(70)
             _tell_self_test(theirs, release, content)
         finally:
             os._exit(70)
