@@ -1,6 +1,7 @@
 """The warden's loop against children and operators that break the protocol: it goes on, they do not."""
 
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -209,6 +210,29 @@ def test_a_parent_that_is_gone_is_the_end_told_once(stage: Stage1) -> None:
         stage.warden._hear_parent()
     assert stage.steps == [messages.StopWanted()]
     stage.warden._nobody.close()
+
+
+def test_a_signal_in_the_middle_of_a_step_is_not_lost(stage: Stage1, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    delattr(stage.warden, "_step")  # the real one
+    sound = machine.step
+
+    def step(
+        state: machine.WardenState, event: messages.Event, now_ms: int
+    ) -> tuple[machine.WardenState, tuple[messages.Command, ...]]:
+        if isinstance(event, messages.Tick):
+            signal.raise_signal(signal.SIGTERM)
+        return sound(state, event, now_ms)
+
+    monkeypatch.setattr(machine, "step", step)
+    stage.warden.stop_on(signal.SIGTERM)
+    try:
+        stage.warden._step(messages.Tick())
+        for _ in range(2):
+            stage.warden._hear_signal()
+            assert stage.warden._state.stopping
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @pytest.mark.parametrize("kind", [Kind.WATCHDOG, Kind.GATE])

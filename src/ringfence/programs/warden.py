@@ -74,7 +74,7 @@ class Warden:
         self._asking: list[Channel] = []
         self._asked_ms = 0
         self._reported_ms = 0
-        self._watchdog_seen = False
+        self._stop_wanted = False
 
     def run(self) -> None:
         """Until the last child is gone after a stop."""
@@ -86,11 +86,25 @@ class Warden:
                 if key.data is not None:
                     self._hear(key.data)
             self._reap()
+            self._hear_signal()
             self._hear_parent()
             self._hear_operators()
             self._supervise()
             self._step(messages.Tick())
             self._report_status()
+
+    def stop_on(self, number: int) -> None:
+        """End in order on this signal.  It may come in the middle of a step: the handler only leaves a word."""
+
+        def leave_word(*_: object) -> None:
+            self._stop_wanted = True
+
+        signal.signal(number, leave_word)
+
+    def _hear_signal(self) -> None:
+        if self._stop_wanted:
+            self._stop_wanted = False
+            self._step(messages.StopWanted())
 
     def _step(self, event: messages.Event) -> None:
         self._state, commands = machine.step(self._state, event, now_ms())
@@ -390,7 +404,7 @@ def main(arguments: Arguments, parent: Channel) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     die_with_parent()
     warden = Warden(arguments, parent)
-    signal.signal(signal.SIGTERM, lambda *_: warden._step(messages.StopWanted()))  # noqa: SLF001 - our own loop
+    warden.stop_on(signal.SIGTERM)
     warden.run()
 
 
