@@ -93,6 +93,25 @@ def test_after_every_fault_the_host_is_protected_again(live: LiveSensor) -> None
         live.wait_until(lambda: live.open(live.fresh(BAD)).refused)
 
 
+def test_a_stopped_zygote_is_replaced_and_its_scanners_with_it(live: LiveSensor) -> None:
+    """Nobody waits for it; but without it scanners that die afterwards would never come back."""
+    (zygote,) = live.pids("zygote")
+    live.signal(zygote, signal.SIGSTOP)
+    for pid in live.pids("scanner"):
+        live.signal(pid, signal.SIGKILL)
+    _assert_free(live)
+    live.wait_until(lambda: live.pids("zygote") not in ([], [zygote]))
+    live.wait_protected()
+    live.wait_until(lambda: live.open(live.fresh(BAD)).refused)
+
+
+def test_no_scanner_can_beat_for_its_zygote(live: LiveSensor) -> None:
+    for pid in live.pids("scanner"):
+        assert "ringfence-beat" not in Path(f"/proc/{pid}/maps").read_text()
+        names = [str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir()]
+        assert not any("ringfence-beat" in name for name in names)
+
+
 @pytest.mark.parametrize("seed", STOPPABLE_SEEDS)
 def test_any_order(live: LiveSensor, seed: int) -> None:
     """A random order of deaths and stops, with opens after each.  The standby is left alone while all else is stopped:

@@ -20,7 +20,7 @@ from ringfence.host.heartbeat import Beat
 from ringfence.model import limits
 from ringfence.model.errors import ContentRefused
 from ringfence.model.verdict import Mode
-from ringfence.programs.warden import Warden
+from ringfence.programs.warden import BEAT_STALE_MS, Warden
 from ringfence.wire import catalogue
 
 READY = catalogue.READY_BODY.pack(0, bytes(32), 0)
@@ -235,7 +235,7 @@ def test_a_signal_in_the_middle_of_a_step_is_not_lost(stage: Stage1, monkeypatch
         signal.signal(signal.SIGTERM, before)
 
 
-@pytest.mark.parametrize("kind", [Kind.WATCHDOG, Kind.GATE])
+@pytest.mark.parametrize("kind", [Kind.WATCHDOG, Kind.GATE, Kind.ZYGOTE])
 @pytest.mark.parametrize("process_stage", [Stage.READY, Stage.ARMING, Stage.ARMED])
 def test_a_stale_beat_is_noticed(
     stage: Stage1, kind: Kind, process_stage: Stage, monkeypatch: pytest.MonkeyPatch
@@ -244,7 +244,7 @@ def test_a_stale_beat_is_noticed(
     child, _ = stage.child(kind, process_stage)
     stage.warden._supervise()
     assert stage.steps == []
-    monkeypatch.setattr(Beat, "age_ms", lambda _: limits.STANDBY_STALE_MS + 1)
+    monkeypatch.setattr(Beat, "age_ms", lambda _: max(BEAT_STALE_MS.values()) + 1)
     stage.warden._supervise()
     assert stage.steps == [messages.BeatStale(child.serial)]
 

@@ -9,7 +9,8 @@ Rules:
 3. When the armed gate dies, the standby arms itself (it watches the same pidfd) and is told so as well; a new standby
    follows.  Armed gates that die `GATE_DEATHS_MAX` times within `GATE_DEATHS_WINDOW_MS` set the host to observe: it may
    be the sensor itself that hurts it.
-4. The watchdog watches every gate from the moment that it could arm itself.  Its own beat is watched here.
+4. The watchdog watches every gate from the moment that it could arm itself.  Its own beat and the zygote's are watched
+   here.
 5. A process that does not become ready within `PROCESS_READY_MS` is killed.
 6. Another release: a new zygote is started beside the old one; when it is ready, the gates take their scanners from it
    and the old one ends.  If it fails, the old one goes on and the release is refused, with the zygote's own words.

@@ -113,7 +113,7 @@ class Children:
         closing: list[int] = []
         more: list[str] = []
         inherits: list[int] = []
-        if kind in (Kind.GATE, Kind.WATCHDOG):
+        if kind is not Kind.COURIER:
             beat = heartbeat.create()
             extra |= {"beat_descriptor": beat, "beat": Beat(beat)}
             arguments += ["--beat-fd", str(beat)]

@@ -46,6 +46,10 @@ class Beat:
         """Say that there is progress."""
         _BEAT.pack_into(self._page, 0, time.monotonic_ns())
 
+    def close(self) -> None:
+        """Let go of the page: what a process forks must not beat for it."""
+        self._page.close()
+
     def age_ms(self) -> int:
         """Milliseconds since the last beat."""
         return (time.monotonic_ns() - int(_BEAT.unpack_from(self._page)[0])) // 1_000_000

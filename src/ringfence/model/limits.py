@@ -150,6 +150,13 @@ nothing, because the watched process has not run either."""
 STANDBY_STALE_MS: Final = 1_800
 """Age of the gate's beat at which the standby acts itself, because watchdog and warden did not."""
 
+ZYGOTE_BEAT_MS: Final = 500
+"""How often an idle zygote writes its beat: it has nothing else to do."""
+
+ZYGOTE_STALE_MS: Final = 5_000
+"""Age of a zygote's beat at which the warden replaces it: ten missed beats.  Its scanners live until then and
+nobody waits for it; but each that dies meanwhile is missing."""
+
 RESTART_BACKOFF_MS: Final = 200
 """First pause before a process that died is started again; it doubles up to `RESTART_BACKOFF_MS_MAX`."""
 

@@ -41,7 +41,11 @@ FROM_CHILDREN = {
 }
 """Who may say what to the warden: the catalogue's rows, by the process's kind."""
 
-BEAT_STALE_MS = {Kind.WATCHDOG: limits.HEARTBEAT_STALE_MS, Kind.GATE: limits.STANDBY_STALE_MS}
+BEAT_STALE_MS = {
+    Kind.WATCHDOG: limits.HEARTBEAT_STALE_MS,
+    Kind.GATE: limits.STANDBY_STALE_MS,
+    Kind.ZYGOTE: limits.ZYGOTE_STALE_MS,
+}
 """Age of a beat at which the warden kills.  The watchdog is quicker with the gate that it watches; this is for
 standbys, for a gate that is just arming, and for one whose watchdog is gone."""
 
@@ -321,7 +325,7 @@ class Warden:
         self._asking.clear()
 
     def _supervise(self) -> None:
-        """The beats of watchdog and gates, the scanners' memory, and operators whose gate does not count."""
+        """The beats of watchdog, gates and zygotes, memory, and operators whose gate does not count."""
         for child in [one for kind in BEAT_STALE_MS for one in self._children.of(kind)]:
             process = self._state.find(child.serial)
             beating = process is not None and process.stage is not messages.Stage.STARTING

@@ -16,9 +16,11 @@ from ringfence.detect.yara import CompiledContent, compile_release
 from ringfence.host import processes, sandbox
 from ringfence.host.channel import Channel, ChannelClosed, Received
 from ringfence.host.child import Arguments, failure_text, reported, run_child
+from ringfence.host.heartbeat import Beat
 from ringfence.host.scan_process import ScanContext, run_scanner
 from ringfence.host.vouched import VouchedDigests, from_dpkg
 from ringfence.model.errors import ContentRefused, FrameRefused
+from ringfence.model.limits import ZYGOTE_BEAT_MS
 from ringfence.model.records import ReleaseReference, RuleReference
 from ringfence.model.release import Release
 from ringfence.wire import catalogue
@@ -40,16 +42,18 @@ class GateClient:
 class Zygote:
     """The loop of the zygote."""
 
-    def __init__(self, warden: Channel, context: ScanContext) -> None:
+    def __init__(self, warden: Channel, context: ScanContext, beat: Beat) -> None:
         self._warden = warden
+        self._beat = beat
         self._context = context
         self._selector = selectors.PollSelector()
         self._selector.register(warden, selectors.EVENT_READ)
 
     def run(self) -> None:
-        """Serve for ever."""
+        """Serve for ever, and beat: a zygote that is stopped must not leave the gates without scanners unnoticed."""
         while True:
-            for key, _ in self._selector.select(1.0):
+            self._beat.beat()
+            for key, _ in self._selector.select(ZYGOTE_BEAT_MS / 1000):
                 if key.data is None:
                     self._hear_warden()
                 else:
@@ -101,6 +105,7 @@ class Zygote:
         try:
             for key in list(self._selector.get_map().values()):
                 os.close(key.fd)
+            self._beat.close()
             run_scanner(self._context, descriptor, processor, idle=idle, gate_id=gate_id)
         finally:
             os._exit(70)
@@ -228,10 +233,14 @@ def main(arguments: Arguments, warden: Channel) -> None:
     gc.collect()
     gc.freeze()
     gc.disable()
+    beat_descriptor = arguments.number("beat-fd")
+    beat = Beat(beat_descriptor)
+    os.close(beat_descriptor)
+    beat.beat()  # from the moment that we are ready, the warden looks at it
     digest = bytes.fromhex(arguments.one("sha256"))
     ready = catalogue.READY_BODY.pack(version, digest, context.release_index)
     warden.send(catalogue.READY, ready, (_memory_file("ringfence-rules", table),))
-    Zygote(warden, context).run()
+    Zygote(warden, context, beat).run()
 
 
 if __name__ == "__main__":
