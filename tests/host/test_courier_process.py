@@ -32,6 +32,7 @@ from ringfence.wire.rule_table import RuleTable, encode_rule_table
 from ringfence.wire.sensor_reports import (
     GateSocket,
     RuleTableNotice,
+    SeenRelease,
     SensorEvent,
     StatusReport,
     encode_gate_socket,
@@ -223,7 +224,9 @@ def test_an_alert_travels_from_the_gate_to_the_server(
     assert found.rules == (RULE,)
     assert found.file.sha256 == bytes(range(32)).hex()
     assert found.release.name == "starter"
-    courier.send(detections.STATUS_REPORT, encode_status_report(StatusReport(9, Mode.ENFORCE, 5, (b"/srv",), (), ())))
+    release = SeenRelease(5, b"starter", 1, bytes(32))
+    status = StatusReport(9, Mode.ENFORCE, release, (b"/srv",), (), ())
+    courier.send(detections.STATUS_REPORT, encode_status_report(status))
     courier.send(detections.SENSOR_EVENT, encode_sensor_event(SensorEvent(9, HostEventKind.STARTED, b"gate", b"\xff")))
     kinds = {type(record) for record in server.wait_for(3)}
     assert kinds == {Alert, HostStatus, HostEvent}

@@ -22,8 +22,9 @@ from ringfence.model.errors import ContentRefused
 from ringfence.model.verdict import Mode
 from ringfence.programs.warden import BEAT_STALE_MS, Warden
 from ringfence.wire import catalogue
+from ringfence.wire.sensor_reports import decode_status_report
 
-READY = catalogue.READY_BODY.pack(0, bytes(32), 0)
+READY = catalogue.READY_PLAINLY
 
 
 class Stage1:
@@ -155,6 +156,49 @@ def test_a_zygote_brings_its_rules_once(stage: Stage1) -> None:
     stage.warden._hear(child)
     assert stage.steps == [messages.BecameReady(child.serial)]
     assert killed(child)
+
+
+@pytest.mark.parametrize("name", [b"\x1b[2J", b"two words", b"\xff"])
+def test_a_release_whose_name_would_not_print_is_not_taken(stage: Stage1, name: bytes) -> None:
+    child, theirs = stage.child(Kind.ZYGOTE)
+    child.process.args = ["--release-index", "1"]
+    rules = os.memfd_create("rules")
+    theirs.send(catalogue.READY, catalogue.READY_BODY.pack(1, bytes(32), 1, name), (rules,))
+    os.close(rules)
+    stage.warden._hear(child)
+    assert stage.steps == []
+    assert killed(child)
+
+
+def test_operators_are_answered_when_everybody_has_counted_or_in_time(
+    stage: Stage1, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, from_gate = stage.child(Kind.GATE, Stage.ARMED)
+    courier, from_courier = stage.child(Kind.COURIER)
+    counted = dict.fromkeys(catalogue.GATE_COUNTERS, 0) | {"scanner_restarts": 3, "sightings_queued": 8}
+    for is_late in (False, True):
+        end = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        end.settimeout(5)
+        operator = Channel(end)
+        operator_socket.connect(end, stage.socket)
+        operator.send(catalogue.STATUS, b"")
+        stage.warden._hear_operators()
+        from_gate.send(catalogue.COUNTS, catalogue.COUNTS_BODY.pack(*counted.values()))
+        stage.warden._hear(gate)
+        assert operator.receive(wait=False) is None
+        if is_late:
+            monkeypatch.setattr(limits, "QUESTION_DEADLINE_MS", -1)
+            stage.warden._supervise()
+        else:
+            from_courier.send(catalogue.SPOOL_COUNTS, catalogue.SPOOL_COUNTS_BODY.pack(4_096, 7))
+            stage.warden._hear(courier)
+        received = operator.receive()
+        operator.close()
+        assert received is not None
+        report = decode_status_report(received.frame.body)
+        told = {one.name.decode(): one.value for one in report.counters}
+        assert (told["courier_spool_bytes"], told["courier_spool_records"]) == (4_096, 7)
+        assert told["sightings_queued"] == 8
 
 
 @pytest.mark.parametrize("message", [b"x", b"\xff" * 20])

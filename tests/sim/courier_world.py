@@ -28,7 +28,7 @@ from ringfence.model.records import Alert, AlertResponse, AlertSource, HostEvent
 from ringfence.model.verdict import Mode, UnknownReason
 from ringfence.model.verdict import Outcome as Verdict
 from ringfence.wire.detections import Findings, SeenFile, Sighting
-from ringfence.wire.sensor_reports import SensorEvent, StatusReport
+from ringfence.wire.sensor_reports import SeenRelease, SensorEvent, StatusReport
 from ringfence.wire.uplink import decode_batch, encode_batch_lines
 
 GATE_KEEPS = 6
@@ -284,7 +284,8 @@ class World:
     def _read(self, shell: CourierShell, frames: int) -> None:
         chance = self.random.random
         if chance() < 0.2:
-            shell.feed(StatusArrived(StatusReport(self.unix_ms, Mode.ENFORCE, 1, (), (), ())))
+            release = SeenRelease(1, b"simulated", 1, bytes(32))
+            shell.feed(StatusArrived(StatusReport(self.unix_ms, Mode.ENFORCE, release, (), (), ())))
         if chance() < 0.2:
             shell.feed(EventArrived(SensorEvent(self.unix_ms, HostEventKind.PROCESS_DIED, b"scanner", b"")))
         for gate in self.gates.values():

@@ -86,7 +86,7 @@ class _HostGauges(Collector):
             for role in sorted({process.role for process in status.processes}):
                 same = [process for process in status.processes if process.role == role]
                 memory.add_metric([*who, role], sum(process.memory_pss_bytes for process in same))
-                restarts.add_metric([*who, role], sum(process.restarts for process in same))
+                restarts.add_metric([*who, role], max(process.restarts for process in same))  # each has its role's
             for name, value in {counter.name: counter.value for counter in status.counters}.items():
                 counters.add_metric([*who, name], value)
         return (seen, alerts, enforcing, release, memory, restarts, counters)

@@ -74,7 +74,7 @@ def record_of(sighting: Sighting, findings: Findings | None, tables: Tables) -> 
 
 def status_of(report: StatusReport, tables: Tables) -> HostStatus:
     """The record of one status report."""
-    release = None if report.release_index is None else _release_of(report.release_index, tables)
+    release = None if report.release is None else _release_of(report.release.index, tables)
     return HostStatus(
         at_unix_ms=_moment(report.at_unix_ms),
         mode=report.mode.name.lower(),

@@ -42,6 +42,10 @@ class Content:
     """A sealed memory file with its bytes."""
 
     sha256: str
+    name: bytes = b""
+    """What its zygote says that it is, as soon as one has compiled it."""
+
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)

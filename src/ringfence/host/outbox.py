@@ -73,6 +73,11 @@ class Outbox:
         self.dropped = 0
         self.wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
 
+    @property
+    def queued(self) -> int:
+        """Sightings that the courier has not on its disk yet."""
+        return len(self._kept)
+
     def fileno(self) -> int:
         """The courier's socket, for selectors."""
         return self._courier.fileno()

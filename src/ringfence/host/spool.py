@@ -104,6 +104,12 @@ class Spool:
         return sum(segment.size_bytes for segment in self._segments)
 
     @property
+    def waiting_records(self) -> int:
+        """Records that the server has not taken."""
+        taken = ((one, max(one.head.first_number - 1, self._taken_in(one.head.epoch))) for one in self._segments)
+        return sum(max(0, one.last_number - through) for one, through in taken)
+
+    @property
     def last(self) -> RecordKey:
         """The last record's key; number 0 when the epoch has none yet."""
         newest = self._segments[-1]

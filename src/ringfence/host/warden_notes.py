@@ -61,7 +61,7 @@ class Notes:
         if note.kind is NoteKind.PROCESS_DIED:
             return  # told by `died`, which knows how
         if note.kind is NoteKind.PROTECTED:
-            self._say_parent(catalogue.READY, catalogue.READY_BODY.pack(0, bytes(32), 0))
+            self._say_parent(catalogue.READY, catalogue.READY_PLAINLY)
         subject = f"rule {note.number}" if note.kind is NoteKind.RULE_CONVICTED else note.kind
         self.event(EVENT_KINDS[note.kind], subject, self._detail(note))
 

@@ -10,7 +10,7 @@ from ringfence.host.processes import Role
 from ringfence.model import limits
 from ringfence.model.verdict import Mode
 from ringfence.wire.catalogue import GATE_COUNTERS
-from ringfence.wire.sensor_reports import SeenCounter, SeenProcessStatus, StatusReport
+from ringfence.wire.sensor_reports import SeenCounter, SeenProcessStatus, SeenRelease, StatusReport
 
 STATE_WORDS = {
     Stage.STARTING: b"starting",
@@ -51,8 +51,11 @@ def proportional_bytes(pid: int) -> int:
     return 0
 
 
-def report(state: WardenState, children: Children) -> StatusReport:
-    """The whole status."""
+def report(state: WardenState, children: Children, *, with_spool: bool) -> StatusReport:
+    """The whole status.  `with_spool`: and what waits there, which the courier adds to its own reports by itself."""
+    gate = state.active_gate
+    counted = children.by_serial[gate.serial].counters if gate and gate.serial in children.by_serial else ()
+    counters = dict(zip(GATE_COUNTERS, counted, strict=False))
     processes = [_status(Role.WARDEN, os.getpid(), b"running", 0)]
     for process in sorted(state.processes, key=lambda one: one.serial):
         child = children.by_serial.get(process.serial)
@@ -63,19 +66,28 @@ def report(state: WardenState, children: Children) -> StatusReport:
             word = b"standby"
         processes.append(_status(process.kind, child.pid, word, state.restarts_of(process.kind)))
         if process.kind is Kind.ZYGOTE:
-            processes += [_status(Role.SCANNER, pid, b"running", 0) for pid in scanner_pids(child)]
-    gate = state.active_gate
-    counted = children.by_serial[gate.serial].counters if gate and gate.serial in children.by_serial else ()
-    counters = dict(zip(GATE_COUNTERS, counted, strict=False))
+            restarts = counters.get("scanner_restarts", 0)
+            processes += [_status(Role.SCANNER, pid, b"running", restarts) for pid in scanner_pids(child)]
     counters["process_restarts"] = sum(count for _, count in state.restarts)
+    counters["rules_observed"] = len(state.conviction.rules)
+    if with_spool:
+        for courier in children.of(Kind.COURIER):
+            counters |= dict(zip(("courier_spool_bytes", "courier_spool_records"), courier.counters, strict=False))
     return StatusReport(
         at_unix_ms=time.time_ns() // 1_000_000,
         mode=Mode.OBSERVE if state.conviction.whole_release else state.mode,  # what the gate does, not what was wished
-        release_index=children.active_release or None,
+        release=_release(children),
         marks=tuple(os.fsencode(place.spelled())[: limits.STATUS_MARK_BYTES_MAX] for place in children.setting.places),
         processes=tuple(processes[: limits.STATUS_PROCESSES_MAX]),
         counters=tuple(SeenCounter(name.encode(), value) for name, value in counters.items()),
     )
+
+
+def _release(children: Children) -> SeenRelease | None:
+    content = children.contents.get(children.active_release)
+    if content is None:
+        return None
+    return SeenRelease(content.number, content.name, content.version, bytes.fromhex(content.sha256))
 
 
 def _status(role: str, pid: int, word: bytes, restarts: int) -> SeenProcessStatus:

@@ -63,6 +63,7 @@ class Courier:
     def __init__(self, warden: Channel, findings: Channel, spool: Spool, sender: UplinkSender) -> None:
         self._warden = warden
         self._findings = findings
+        self._spool = spool
         self._sender = sender
         self._gates: dict[int, Channel] = {}
         self._listening: set[int] = set()
@@ -112,6 +113,9 @@ class Courier:
             match number:
                 case detections.STATUS_REPORT:
                     self._shell.feed(StatusArrived(decode_status_report(body)))
+                case catalogue.COUNT_SPOOL:
+                    counts = catalogue.SPOOL_COUNTS_BODY.pack(self._spool.size_bytes, self._spool.waiting_records)
+                    self._warden.try_send(catalogue.SPOOL_COUNTS, counts)
                 case detections.SENSOR_EVENT:
                     self._shell.feed(EventArrived(decode_sensor_event(body)))
                 case detections.GATE_SOCKET:
@@ -207,7 +211,7 @@ def main(arguments: Arguments, warden: Channel) -> None:
     _warm_up()
     readable = (".", *(name for name in _NAME_SERVICE if Path(name).exists()))
     sandbox.enter(processes.courier(str(spool_path), readable))
-    warden.send(catalogue.READY, catalogue.READY_BODY.pack(0, bytes(32), 0))
+    warden.send(catalogue.READY, catalogue.READY_PLAINLY)
     lock = _lock(spool_path)
     sender = UplinkSender(identity)
     sender.start()

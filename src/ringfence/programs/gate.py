@@ -108,6 +108,7 @@ class Gate:
             if self._armed:
                 self._hear_courier()
             self._outbox.flush()
+            self._room.counters.sightings_queued = self._outbox.queued
             self._room.counters.sightings_dropped = self._outbox.dropped
             self._room.counters.scanner_restarts = self._room.slots.restarts
             while (received := self._warden.receive(wait=False)) is not None:
@@ -155,7 +156,7 @@ class Gate:
             slots.zygote_lost()
         if not self._ready_told and slots.zygote is not None:
             self._ready_told = True
-            self._warden.send(catalogue.READY, catalogue.READY_BODY.pack(0, bytes(32), 0))
+            self._warden.send(catalogue.READY, catalogue.READY_PLAINLY)
 
     def _obey(self, received: Received) -> None:
         match received.frame.type:

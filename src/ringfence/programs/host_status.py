@@ -13,10 +13,12 @@ from rich.table import Table
 from ringfence.model.verdict import Mode
 from ringfence.programs.host_frames import ask_warden
 from ringfence.wire import catalogue
-from ringfence.wire.sensor_reports import StatusReport, decode_status_report
+from ringfence.wire.sensor_reports import SeenRelease, StatusReport, decode_status_report
 
-_GAUGES: Final = frozenset({"ahead_queued"})
-"""Counters of a gate that also go down."""
+_GAUGES: Final = frozenset(
+    {"ahead_queued", "sightings_queued", "courier_spool_bytes", "courier_spool_records", "rules_observed"}
+)
+"""Counters that also go down."""
 
 
 def command(
@@ -46,7 +48,7 @@ def _as_object(report: StatusReport) -> dict[str, object]:
     return {
         "at_unix_ms": report.at_unix_ms,
         "mode": report.mode.name.lower(),
-        "release": report.release_index,
+        "release": None if report.release is None else _release_of(report.release),
         "marks": [mark.decode("utf-8", "backslashreplace") for mark in report.marks],
         "memory_pss_bytes": sum(one.memory_pss_bytes for one in report.processes),
         "processes": [
@@ -57,6 +59,15 @@ def _as_object(report: StatusReport) -> dict[str, object]:
             for one in report.processes
         ],
         "counters": {one.name.decode(): one.value for one in report.counters},
+    }
+
+
+def _release_of(release: SeenRelease) -> dict[str, object]:
+    return {
+        "name": release.name.decode(),
+        "version": release.version,
+        "sha256": release.sha256.hex(),
+        "number": release.index,
     }
 
 
@@ -80,9 +91,11 @@ def metrics(report: StatusReport) -> list[str]:
 def _print(report: StatusReport) -> None:
     console = Console(file=sys.stdout, highlight=False)
     marks = ", ".join(mark.decode("utf-8", "backslashreplace") for mark in report.marks)
-    console.print(
-        f"mode {report.mode.name.lower()}, release number {report.release_index}, protecting {marks}", markup=False
-    )
+    release = "no release"
+    if report.release is not None:
+        active = report.release
+        release = f"release {active.name.decode()} version {active.version} (SHA-256 {active.sha256.hex()})"
+    console.print(f"mode {report.mode.name.lower()}, protecting {marks}\n{release}", markup=False, soft_wrap=True)
     table = Table("role", "pid", "uid", "state", "memory", "restarts", box=None)
     for one in report.processes:
         memory = f"{one.memory_pss_bytes / 1e6:.1f} MB"

@@ -7,6 +7,7 @@ import os
 import selectors
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from ringfence.decide import warden as machine
@@ -38,6 +39,7 @@ FROM_CHILDREN = {
     catalogue.ARMED: frozenset({Kind.GATE}),
     catalogue.COUNTS: frozenset({Kind.GATE}),
     catalogue.BREAKER: frozenset({Kind.GATE}),
+    catalogue.SPOOL_COUNTS: frozenset({Kind.COURIER}),
 }
 """Who may say what to the warden: the catalogue's rows, by the process's kind."""
 
@@ -77,6 +79,7 @@ class Warden:
         self._loading: Channel | None = None
         self._asking: list[Channel] = []
         self._asked_ms = 0
+        self._counting: set[int] = set()
         self._reported_ms = 0
         self._stop_wanted = False
 
@@ -208,6 +211,7 @@ class Warden:
         match received.frame.type:
             case catalogue.READY:
                 if received.descriptors:
+                    self._name_release(child, received.frame.body)
                     child.rules_descriptor = received.descriptors[0]
                     self._children.give_rules(child)
                     self._children.active_release = self._children.active_release or self._children.release_of(child)
@@ -216,12 +220,30 @@ class Warden:
                 self._step(messages.BecameArmed(child.serial))
             case catalogue.COUNTS:
                 values = unpack_exact(catalogue.COUNTS_BODY, received.frame.body, "counts")
-                child.counters = tuple(int(value) for value in values)
-                self._answer_status()
+                self._counted(child, values)
+            case catalogue.SPOOL_COUNTS:
+                self._counted(child, unpack_exact(catalogue.SPOOL_COUNTS_BODY, received.frame.body, "spool counts"))
             case catalogue.BREAKER:
                 self._step(_tripped(received.frame.body))
             case catalogue.FAILED:
                 child.failure = received.frame.body.decode("utf-8", "replace")
+
+    def _name_release(self, zygote: Child, body: bytes) -> None:
+        """Remember what a release is called.  Raises FrameRefused for a name that would not print."""
+        version, _, _, padded = unpack_exact(catalogue.READY_BODY, body, "ready")
+        name = bytes(padded).rstrip(b"\0")
+        if not all(0x21 <= byte <= 0x7E for byte in name):  # noqa: PLR2004 - the printable characters of ASCII
+            raise FrameRefused(f"a release called {name!r}", WAY_OUT)
+        number = self._children.release_of(zygote)
+        content = self._children.contents[number]
+        self._children.contents[number] = replace(content, name=name, version=int(version))
+
+    def _counted(self, child: Child, values: tuple[int | bytes, ...]) -> None:
+        """One that was asked has counted; after the last of them the operators are answered."""
+        child.counters = tuple(int(value) for value in values)
+        self._counting.discard(child.serial)
+        if not self._counting:
+            self._answer_status()
 
     def _reap(self) -> None:
         """Turn deaths into events; a failure before the host was ever protected ends everything with its words."""
@@ -274,11 +296,9 @@ class Warden:
             case catalogue.STATUS:
                 self._asking.append(operator)
                 self._asked_ms = now_ms()
-                gate = self._state.active_gate
-                if gate is None:
+                self._count()
+                if not self._counting:
                     self._answer_status()
-                else:
-                    self._tell(gate.serial, catalogue.COUNT)
             case catalogue.MODE:
                 (mode,) = unpack_exact(catalogue.MODE_BODY, received.frame.body, "mode")
                 self._step(messages.ModeWanted(Mode(int(mode))))
@@ -290,6 +310,16 @@ class Warden:
                 self._answer(operator, catalogue.STOP, b"")
             case _:
                 operator.close()
+
+    def _count(self) -> None:
+        """Ask for counters those who have some."""
+        gate = self._state.active_gate
+        self._counting = {courier.serial for courier in self._children.of(Kind.COURIER)}
+        for serial in self._counting:
+            self._tell(serial, catalogue.COUNT_SPOOL)
+        if gate is not None:
+            self._counting.add(gate.serial)
+            self._tell(gate.serial, catalogue.COUNT)
 
     def _load(self, operator: Channel, descriptor: int) -> None:
         try:
@@ -319,7 +349,7 @@ class Warden:
     def _answer_status(self) -> None:
         if not self._asking:
             return
-        body = encode_status_report(warden_status.report(self._state, self._children))
+        body = encode_status_report(warden_status.report(self._state, self._children, with_spool=True))
         for operator in self._asking:
             self._answer(operator, catalogue.STATUS_ANSWER, body)
         self._asking.clear()
@@ -358,10 +388,8 @@ class Warden:
             return
         self._reported_ms = now
         self._notes.status_wanted = False
-        gate = self._state.active_gate
-        if gate is not None:
-            self._tell(gate.serial, catalogue.COUNT)  # for the next report; this one has the last counters
-        body = encode_status_report(warden_status.report(self._state, self._children))
+        self._count()  # for the next report; this one has the last counters
+        body = encode_status_report(warden_status.report(self._state, self._children, with_spool=False))
         for courier in self._children.of(Kind.COURIER):
             self._children.tell(courier, STATUS_REPORT, body)
 

@@ -31,7 +31,7 @@ def main(arguments: Arguments, warden: Channel) -> None:
     beat = Beat(arguments.number("beat-fd"))
     os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
     sandbox.enter(processes.WATCHDOG)
-    warden.send(catalogue.READY, catalogue.READY_BODY.pack(0, bytes(32), 0))
+    warden.send(catalogue.READY, catalogue.READY_PLAINLY)
     watched: list[tuple[int, Beat, StaleLooks]] = []
     while True:
         beat.beat()

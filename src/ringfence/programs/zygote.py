@@ -22,7 +22,7 @@ from ringfence.host.vouched import VouchedDigests, from_dpkg
 from ringfence.model.errors import ContentRefused, FrameRefused
 from ringfence.model.limits import ZYGOTE_BEAT_MS
 from ringfence.model.records import ReleaseReference, RuleReference
-from ringfence.model.release import Release
+from ringfence.model.release import Manifest, Release
 from ringfence.wire import catalogue
 from ringfence.wire.frames import WAY_OUT, unpack_exact
 from ringfence.wire.release import decode_release
@@ -135,8 +135,8 @@ def _reap() -> None:
         pass
 
 
-def _load(content_descriptor: int) -> tuple[CompiledContent, bytes, int]:
-    """Decode and compile the release in the sealed memory file; the rule table for the courier; the version."""
+def _load(content_descriptor: int) -> tuple[CompiledContent, bytes, Manifest]:
+    """Decode and compile the release in the sealed memory file; the rule table for the courier; the manifest."""
     size = os.fstat(content_descriptor).st_size
     data = bytearray()
     while len(data) < size:
@@ -147,7 +147,7 @@ def _load(content_descriptor: int) -> tuple[CompiledContent, bytes, int]:
     release = decode_release(bytes(data))
     content = compile_release(release)
     _self_test(release, content)
-    return content, encode_rule_table(_table(release, bytes(data))), release.manifest.version
+    return content, encode_rule_table(_table(release, bytes(data))), release.manifest
 
 
 def _self_test(release: Release, content: CompiledContent) -> None:
@@ -222,7 +222,7 @@ def main(arguments: Arguments, warden: Channel) -> None:
         signal.signal(number, signal.SIG_IGN)
     vouched: VouchedDigests = from_dpkg()
     sandbox.enter(processes.ZYGOTE)
-    content, table, version = _load(arguments.number("content-fd"))
+    content, table, manifest = _load(arguments.number("content-fd"))
     context = ScanContext(
         content=content,
         vouched=vouched,
@@ -238,7 +238,7 @@ def main(arguments: Arguments, warden: Channel) -> None:
     os.close(beat_descriptor)
     beat.beat()  # from the moment that we are ready, the warden looks at it
     digest = bytes.fromhex(arguments.one("sha256"))
-    ready = catalogue.READY_BODY.pack(version, digest, context.release_index)
+    ready = catalogue.READY_BODY.pack(manifest.version, digest, context.release_index, manifest.name.encode())
     warden.send(catalogue.READY, ready, (_memory_file("ringfence-rules", table),))
     Zygote(warden, context, beat).run()
 

@@ -8,6 +8,7 @@ import struct
 from dataclasses import dataclass, fields
 from typing import Final
 
+from ringfence.model.limits import NAME_CHARACTERS_MAX
 from ringfence.wire.conviction import RULE_MAP_BYTES
 
 
@@ -45,6 +46,8 @@ BREAKER: Final = 24
 RETIRE: Final = 26
 FAILED: Final = 28
 CONVICT: Final = 30
+COUNT_SPOOL: Final = 32
+SPOOL_COUNTS: Final = 33
 STATUS: Final = 60
 STATUS_ANSWER: Final = 61
 LOAD: Final = 62
@@ -71,8 +74,11 @@ SPAWNED_BODY: Final = struct.Struct(">Ii")
 KILL_BODY: Final = struct.Struct(">I")
 """slot."""
 
-READY_BODY: Final = struct.Struct(">Q32sQ")
-"""release version, release SHA-256, release number; all zero but from the zygote."""
+READY_BODY: Final = struct.Struct(f">Q32sQ{NAME_CHARACTERS_MAX}s")
+"""release version, release SHA-256, release number, release name; all zero but from the zygote."""
+
+READY_PLAINLY: Final = bytes(READY_BODY.size)
+"""The body of everybody's READY but the zygote's."""
 
 USE_ZYGOTE_BODY: Final = struct.Struct(f">QQB7x{RULE_MAP_BYTES}s")
 """wall time in nanoseconds at which the release became active on this host, release number, and its conviction: 1 when
@@ -84,8 +90,11 @@ CONVICT_BODY: Final = struct.Struct(f">QB7x{RULE_MAP_BYTES}s")
 MODE_BODY: Final = struct.Struct(">B3x")
 """a `Mode`."""
 
-COUNTS_BODY: Final = struct.Struct(">24Q")
+COUNTS_BODY: Final = struct.Struct(">25Q")
 """counters in the order of `GATE_COUNTERS`."""
+
+SPOOL_COUNTS_BODY: Final = struct.Struct(">2Q")
+"""bytes and records of the spool that wait for the server."""
 
 BREAKER_BODY: Final = struct.Struct(">BxxxIQ")
 """what tripped (1 rule, 2 release), rule index, release number."""
@@ -134,6 +143,7 @@ class GateCounters:
     ahead_queued: int = 0
     spared_vital: int = 0
     pairs_quarantined: int = 0
+    sightings_queued: int = 0
     sightings_dropped: int = 0
     overflows: int = 0
 
@@ -165,6 +175,8 @@ MESSAGES: Final = (
     Message(RETIRE, "retire", "warden", "gate", "", 0, "Remove the marks, answer what is left, and end."),
     Message(FAILED, "failed", "any process", "warden", "variable", 0, "Cannot start: code and text for the operator."),
     Message(CONVICT, "convict", "warden", "gate", CONVICT_BODY.format, 0, "What the breaker has tripped stays so."),
+    Message(COUNT_SPOOL, "count_spool", "warden", "courier", "", 0, "Say what waits in the spool."),
+    Message(SPOOL_COUNTS, "spool_counts", "courier", "warden", SPOOL_COUNTS_BODY.format, 0, "What waits in the spool."),
     Message(40, "sighting", "gate", "courier", "variable", 0, "A detection or a skipped file (wire/detections.py)."),
     Message(41, "sighting_ack", "courier", "gate", "variable", 0, "That sighting is on disk."),
     Message(42, "findings", "scanner", "courier", "variable", 0, "Which rules and patterns matched."),

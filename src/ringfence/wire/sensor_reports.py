@@ -19,12 +19,14 @@ from ringfence.wire.fields import (
     joined,
     member,
     only,
+    require,
     require_count,
     require_length,
     require_range,
     string,
 )
 
+SHA256_BYTES: Final = 32
 _EVENT_KINDS: Final = {
     HostEventKind.STARTED: 1,
     HostEventKind.STOPPED: 2,
@@ -41,6 +43,7 @@ _EVENT_KINDS: Final = {
 _EVENT_KIND_OF: Final = {code: kind for kind, code in _EVENT_KINDS.items()}
 
 _STATUS: Final = struct.Struct(">QBIHHH")
+_RELEASE: Final = struct.Struct(">Q32s")
 _PROCESS_STATUS: Final = struct.Struct(">IIQI")
 _COUNTER: Final = struct.Struct(">Q")
 _EVENT: Final = struct.Struct(">QB")
@@ -83,12 +86,29 @@ class SeenCounter:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenRelease:
+    """The active release: its number on this host, and what it says it is."""
+
+    index: int
+    name: bytes
+    version: int
+    sha256: bytes
+
+    def __post_init__(self) -> None:
+        """Refuse what does not fit the frame."""
+        require_range("release_index", self.index, NOTHING - 1)
+        require_length("release name", self.name, limits.NAME_CHARACTERS_MAX)
+        require_range("release version", self.version, U64_MAX)
+        require(len(self.sha256) == SHA256_BYTES, f"a SHA-256 of {len(self.sha256)} bytes")
+
+
+@dataclass(frozen=True, slots=True)
 class StatusReport:
-    """How the sensor is.  `release_index` is None before any release is active."""
+    """How the sensor is.  `release` is None before any is active."""
 
     at_unix_ms: int
     mode: Mode
-    release_index: int | None
+    release: SeenRelease | None
     marks: tuple[bytes, ...]
     processes: tuple[SeenProcessStatus, ...]
     counters: tuple[SeenCounter, ...]
@@ -96,8 +116,6 @@ class StatusReport:
     def __post_init__(self) -> None:
         """Refuse what does not fit the frame."""
         require_range("at_unix_ms", self.at_unix_ms, U64_MAX)
-        if self.release_index is not None:
-            require_range("release_index", self.release_index, NOTHING - 1)
         require_count("marks", len(self.marks), limits.STATUS_MARKS_MAX)
         require_count("processes", len(self.processes), limits.STATUS_PROCESSES_MAX)
         require_count("counters", len(self.counters), limits.STATUS_COUNTERS_MAX)
@@ -145,9 +163,11 @@ class RuleTableNotice:
 
 def encode_status_report(report: StatusReport) -> bytes:
     """The body of a `STATUS_REPORT` frame."""
-    release_index = NOTHING if report.release_index is None else report.release_index
+    release = report.release
     counts = len(report.marks), len(report.processes), len(report.counters)
-    parts = [_STATUS.pack(report.at_unix_ms, report.mode, release_index, *counts)]
+    parts = [_STATUS.pack(report.at_unix_ms, report.mode, NOTHING if release is None else release.index, *counts)]
+    if release is not None:
+        parts += [_RELEASE.pack(release.version, release.sha256), *string(release.name)]
     for mark in report.marks:
         parts += string(mark)
     for process in report.processes:
@@ -165,11 +185,11 @@ def decode_status_report(body: bytes) -> StatusReport:
     require_count("marks", mark_count, limits.STATUS_MARKS_MAX)
     require_count("processes", process_count, limits.STATUS_PROCESSES_MAX)
     require_count("counters", counter_count, limits.STATUS_COUNTERS_MAX)
+    release = None if release_index == NOTHING else _read_release(reader, release_index)
     marks = tuple(reader.string(limits.STATUS_MARK_BYTES_MAX) for _ in range(mark_count))
     processes = tuple(_read_process_status(reader) for _ in range(process_count))
     counters = tuple(_read_counter(reader) for _ in range(counter_count))
     reader.end()
-    release = None if release_index == NOTHING else release_index
     return StatusReport(at_unix_ms, member(Mode, mode), release, marks, processes, counters)
 
 
@@ -207,6 +227,11 @@ def encode_rule_table_notice(notice: RuleTableNotice) -> bytes:
 def decode_rule_table_notice(body: bytes) -> RuleTableNotice:
     """The notice in `body`.  Raises FrameRefused."""
     return RuleTableNotice(*only(_RULE_TABLE, body))
+
+
+def _read_release(reader: Reader, index: int) -> SeenRelease:
+    version, sha256 = reader.take(_RELEASE)
+    return SeenRelease(index, reader.string(limits.NAME_CHARACTERS_MAX), version, sha256)
 
 
 def _read_process_status(reader: Reader) -> SeenProcessStatus:

@@ -18,7 +18,7 @@ STATUS = HostStatus(
     mode="enforce",
     release=ReleaseReference("starter", 3, "cd" * 32),
     marks=(),
-    processes=(ProcessStatus("scanner", 1, 1, "running", 100, 1), ProcessStatus("scanner", 2, 1, "running", 50, 2)),
+    processes=(ProcessStatus("scanner", 1, 1, "running", 100, 3), ProcessStatus("scanner", 2, 1, "running", 50, 3)),
     counters=(Counter("questions", 7),),
 )
 
@@ -48,7 +48,7 @@ def test_every_counter_of_a_gate_is_documented() -> None:
     assert [name for name in GATE_COUNTERS if name not in documented] == []
 
 
-def test_processes_of_a_role_are_added_up(tmp_path: Path) -> None:
+def test_memory_of_a_role_is_added_up_and_its_restarts_are_not(tmp_path: Path) -> None:
     text = _rendered(tmp_path, "web-1")
     assert re.search(r'ringfence_host_process_memory_bytes\{.*role="scanner"\} 150\.0', text)
     assert re.search(r'ringfence_host_process_restarts\{.*role="scanner"\} 3\.0', text)

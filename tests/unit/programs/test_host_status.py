@@ -1,15 +1,26 @@
 """The host's metrics in Prometheus' text format, read back by Prometheus' own parser."""
 
+import json
+from pathlib import Path
+
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ringfence.model.verdict import Mode
+from ringfence.programs import host_status
 from ringfence.programs.host_status import metrics
-from ringfence.wire.sensor_reports import SeenCounter, SeenProcessStatus, StatusReport
+from ringfence.wire.sensor_reports import (
+    SeenCounter,
+    SeenProcessStatus,
+    SeenRelease,
+    StatusReport,
+    encode_status_report,
+)
 
 REPORT = StatusReport(
     at_unix_ms=1,
     mode=Mode.ENFORCE,
-    release_index=1,
+    release=SeenRelease(1, b"starter", 7, bytes(range(32))),
     marks=(b"mount:/srv",),
     processes=(
         SeenProcessStatus(b"gate", 7, 64101, b"armed", 9_000_000, 2),
@@ -27,6 +38,15 @@ def test_prometheus_reads_every_metric() -> None:
     assert families["ringfence_sensor_enforcing"].samples[0].value == 1
     memory = {one.labels["state"]: one.value for one in families["ringfence_sensor_process_memory_pss_bytes"].samples}
     assert memory == {"armed": 9_000_000, "standby": 8_000_000}
+
+
+def test_the_release_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(host_status, "ask_warden", lambda *_: encode_status_report(REPORT))
+    host_status.command(Path("/nowhere"), as_json=True)
+    release = json.loads(capsys.readouterr().out)["release"]
+    assert release == {"name": "starter", "version": 7, "sha256": bytes(range(32)).hex(), "number": 1}
+    host_status.command(Path("/nowhere"))
+    assert f"release starter version 7 (SHA-256 {release['sha256']})" in capsys.readouterr().out
 
 
 def test_a_host_that_observes_says_so() -> None:

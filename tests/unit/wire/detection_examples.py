@@ -8,10 +8,12 @@ from ringfence.model.verdict import Mode, Outcome, UnknownReason
 from ringfence.wire.detections import Findings, FoundPattern, SeenFile, SeenProcess, Sighting, SightingAck
 from ringfence.wire.fields import NOTHING, U32_MAX, U64_MAX
 from ringfence.wire.sensor_reports import (
+    SHA256_BYTES,
     GateSocket,
     RuleTableNotice,
     SeenCounter,
     SeenProcessStatus,
+    SeenRelease,
     SensorEvent,
     StatusReport,
 )
@@ -94,11 +96,13 @@ process_statuses = st.builds(
     u32,
 )
 counters = st.builds(SeenCounter, strings(limits.STATUS_NAME_BYTES_MAX), u64)
+digests = st.binary(min_size=SHA256_BYTES, max_size=SHA256_BYTES)
+releases = st.builds(SeenRelease, index, strings(limits.NAME_CHARACTERS_MAX), u64, digests)
 status_reports = st.builds(
     StatusReport,
     u64,
     st.sampled_from(Mode),
-    st.none() | index,
+    st.none() | releases,
     st.lists(strings(limits.STATUS_MARK_BYTES_MAX), max_size=limits.STATUS_MARKS_MAX).map(tuple),
     st.lists(process_statuses, max_size=8).map(tuple),
     st.lists(counters, max_size=8).map(tuple),

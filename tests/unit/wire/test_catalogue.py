@@ -44,7 +44,7 @@ def test_the_sizes_that_two_processes_agreed_on() -> None:
         catalogue.SPAWN_BODY: 20,
         catalogue.SPAWNED_BODY: 8,
         catalogue.KILL_BODY: 4,
-        catalogue.READY_BODY: 48,
+        catalogue.READY_BODY: 112,
         catalogue.MODE_BODY: 4,
         catalogue.BREAKER_BODY: 16,
         catalogue.USE_ZYGOTE_BODY: 24 + 2048,

@@ -17,7 +17,7 @@ from ringfence.model.verdict import Mode, Outcome, UnknownReason
 from ringfence.wire import catalogue, detections, sensor_reports
 from ringfence.wire.detections import Findings, FoundPattern, SeenFile, SeenProcess
 from ringfence.wire.fields import U32_MAX, U64_MAX
-from ringfence.wire.sensor_reports import SeenCounter, SeenProcessStatus, StatusReport
+from ringfence.wire.sensor_reports import SeenCounter, SeenProcessStatus, SeenRelease, StatusReport
 
 Codec = tuple[st.SearchStrategy[Any], Callable[[Any], bytes], Callable[[bytes], Any]]
 
@@ -132,7 +132,7 @@ def test_the_largest_findings_and_status_fit_a_frame() -> None:
     status = StatusReport(
         U64_MAX,
         Mode.OBSERVE,
-        None,
+        SeenRelease(U32_MAX - 1, b"n" * limits.NAME_CHARACTERS_MAX, U64_MAX, bytes(32)),
         (b"/" * limits.STATUS_MARK_BYTES_MAX,) * limits.STATUS_MARKS_MAX,
         (SeenProcessStatus(name, U32_MAX, U32_MAX, name, U64_MAX, U32_MAX),) * limits.STATUS_PROCESSES_MAX,
         (SeenCounter(name, U64_MAX),) * limits.STATUS_COUNTERS_MAX,
