@@ -3,6 +3,7 @@
 import os
 import struct
 import threading
+import time
 from pathlib import Path
 from typing import cast
 
@@ -59,6 +60,19 @@ def test_a_report_that_fails_does_not_turn_a_refusal_round(file: Path) -> None:
         world.scanner.answer(first_job(world), Outcome.MALICIOUS)
         assert world.ask(file) == DENY
         assert world.ask(file) == DENY
+
+
+def test_answers_for_want_of_time_or_room_are_counted_as_such(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with gate_world() as world:
+        counters = world.room.counters
+        world.room.empty_at_ns -= (limits.QUESTION_DEADLINE_MS + 1) * 1_000_000
+        assert world.ask(file) == ALLOW
+        assert (counters.deadline_passed, counters.queue_full) == (1, 0)
+        world.room.empty_at_ns = time.monotonic_ns()
+        monkeypatch.setattr(limits, "QUESTIONS_PENDING_MAX", -1)
+        assert world.ask(file) == ALLOW
+        assert (counters.deadline_passed, counters.queue_full) == (1, 1)
+        assert (counters.allowed_unknown, counters.cache_hits) == (2, 0)
 
 
 def test_a_scanner_that_dies_lets_the_file_go_on_to_be_scanned_later(file: Path) -> None:

@@ -140,7 +140,7 @@ class Responder:
         if plan is SCAN_IT:
             plan, rule, job, quarantined = self._scan(question, descriptor, budget_ms, now_ms)
         else:
-            self._count_unscanned(question, executes=executes)
+            self._count_unscanned(question, executes=executes, known=plan.skipped is _NOT_SKIPPED)
             if plan.response is not None:
                 known = room.state.cache.recall(question.key, question.look)
                 rule = known.rule if known is not None else 0
@@ -180,8 +180,6 @@ class Responder:
             answered = link.ask(self._job, descriptor, question.look[2])
         except ScannerFault as fault:
             room.slots.fault(slot)
-            if fault.reason is UnknownReason.DEADLINE_PASSED:
-                room.counters.deadline_passed += 1
             plan, quarantined = on_no_verdict(room.state, question, fault.reason)
             room.counters.pairs_quarantined += quarantined
             return plan, 0, self._job, quarantined
@@ -220,9 +218,12 @@ class Responder:
 
     def _closing(self, plan: Plan, descriptor: int) -> Plan:
         """The plan after policy: a path that fails closed is refused when there is no verdict."""
+        counters = self._room.counters
+        counters.deadline_passed += plan.skipped is UnknownReason.DEADLINE_PASSED
+        counters.queue_full += plan.skipped is UnknownReason.QUEUE_FULL
         if self._room.closes(descriptor):
             return plan.refused()
-        self._room.counters.allowed_unknown += 1
+        counters.allowed_unknown += 1
         return plan
 
     def _report(self, case: Case) -> None:
@@ -232,7 +233,7 @@ class Responder:
         except OSError:
             pass  # the outbox counts what it could not keep
 
-    def _count_unscanned(self, question: Question, *, executes: bool) -> None:
+    def _count_unscanned(self, question: Question, *, executes: bool, known: bool) -> None:
         counters = self._room.counters
         counters.questions_exec += executes
         if question.own:
@@ -241,7 +242,7 @@ class Responder:
             counters.not_regular += 1
         elif question.look[2] == 0:
             counters.empty_files += 1
-        else:
+        elif known:
             counters.cache_hits += 1
 
     def _reply(self, descriptor: int, answer: int) -> None:

@@ -29,6 +29,7 @@ from ringfence.host.scanner_slots import ScannerSlots
 from ringfence.host.vital import vital_files
 from ringfence.model import limits
 from ringfence.model.errors import FrameRefused
+from ringfence.model.records import AlertResponse
 from ringfence.model.verdict import Mode
 from ringfence.wire import catalogue
 from ringfence.wire.conviction import decode_conviction
@@ -85,6 +86,7 @@ class Gate:
         return any(path == prefix or path.startswith(prefix + b"/") for prefix in self._fails_closed)
 
     def _report(self, case: Case) -> None:
+        self._room.counters.spared_vital += case.plan.response is AlertResponse.SPARED_VITAL
         self._outbox.note(case)
         if case.plan.tripped is Tripped.NO:
             return
