@@ -96,6 +96,12 @@ def _dpkg() -> None:
         raise NotProvable("no dpkg on this machine: there are no package-owned files")
 
 
+def _setpriv() -> None:
+    _root()
+    if shutil.which("setpriv") is None:
+        raise NotProvable("util-linux's setpriv is not installed")
+
+
 def _chromium() -> None:
     if shutil.which("chromium") is None:
         raise NotProvable("Debian's chromium is not installed")
@@ -109,6 +115,7 @@ PROBES: Final[dict[str, Callable[[], None]]] = {
     "seccomp": _seccomp,
     "loopback": _loopback,
     "chromium": _chromium,
+    "setpriv": _setpriv,
     "dpkg": _dpkg,
 }
 """Feature -> a probe that raises where it is missing."""

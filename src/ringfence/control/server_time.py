@@ -29,7 +29,8 @@ async def steady_clock(database: Database, wall: Clock, *, accept_clock: bool) -
     if not accept_clock:
         raise ClockWentBack(
             f"the clock says {_shown(now_unix_ms)}, but this server was running at {_shown(newest_unix_ms)}",
-            "set the clock and start again; if the clock is right now, start once with --accept-clock",
+            "set the clock and start again; if it is right now, let `ringfence server --state DIR --accept-clock` run "
+            "once before",
         )
     async with database.writing() as connection:
         # Whoever was logged in then must do so again: those times mean nothing any more.

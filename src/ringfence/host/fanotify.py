@@ -4,12 +4,13 @@ The argument types matter: the mask is 64 bits wide and without `argtypes` ctype
 """
 
 import ctypes
+import errno
 import os
 import struct
 from typing import Final
 
-from ringfence.host.kernel import LIBC, failure
-from ringfence.model.errors import KernelLacks
+from ringfence.host.kernel import LIBC, NEEDS_ADMINISTRATION, failure
+from ringfence.model.errors import KernelLacks, PrivilegeMissing
 
 CLASS_NOTIFICATION: Final = 0x0
 CLASS_CONTENT: Final = 0x4
@@ -60,7 +61,9 @@ raw_mark.restype = ctypes.c_int
 
 
 def permission_group() -> int:
-    """A group for permission events, its queue unlimited: overflow loses questions.  Raises KernelLacks, OSError."""
+    """A group for permission events, its queue unlimited: overflow loses questions.  Raises KernelLacks,
+    PrivilegeMissing, OSError.
+    """
     return _group(CLASS_CONTENT | CLOSE_ON_EXEC | UNLIMITED_QUEUE | UNLIMITED_MARKS)
 
 
@@ -79,6 +82,11 @@ def _group(flags: int) -> int:
     if descriptor >= 0:
         return descriptor
     error = failure("fanotify_init")
+    if error.errno == errno.EPERM:
+        raise PrivilegeMissing(
+            "the kernel lets only processes with CAP_SYS_ADMIN answer its questions (fanotify_init)",
+            NEEDS_ADMINISTRATION,
+        ) from error
     if error.errno in (22, 38):
         raise KernelLacks(
             "this kernel has no fanotify permission events",

@@ -17,6 +17,12 @@ def failure(call: str) -> OSError:
     return OSError(number, os.strerror(number), call)
 
 
+NEEDS_ADMINISTRATION: Final = (
+    "run it on the host itself, or give the container or service the capability CAP_SYS_ADMIN"
+)
+"""The way out where the kernel refuses root: root without that capability is usual in a container."""
+
+
 def prctl(*arguments: int) -> None:
     """prctl(2).  Raises OSError."""
     padded = [ctypes.c_ulong(argument) for argument in (*arguments, 0, 0, 0, 0)[:5]]

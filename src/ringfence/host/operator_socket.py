@@ -3,6 +3,7 @@
 `STATUS`, `LOAD` (a sealed memory file), `MODE` and `STOP`.  The client side is here as well, for the commands.
 """
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -14,7 +15,7 @@ from typing import Final
 
 from ringfence.host.channel import Channel, ChannelClosed, Received
 from ringfence.model import limits
-from ringfence.model.errors import FrameRefused, PathRefused, PrivilegeMissing
+from ringfence.model.errors import DiskFull, FrameRefused, PathRefused, PrivilegeMissing
 from ringfence.wire.frames import WAY_OUT
 
 SEALS_WANTED: Final = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
@@ -22,7 +23,7 @@ _CREDENTIALS: Final = struct.Struct("=iII")
 
 
 def listen(path: str) -> socket.socket:
-    """The listening socket, 0600.  A socket left over from a dead warden is replaced."""
+    """The listening socket, 0600.  A socket left over from a dead warden is replaced.  Raises DiskFull."""
     server = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
     try:
         os.unlink(path)
@@ -32,6 +33,11 @@ def listen(path: str) -> socket.socket:
     try:
         with _address(path) as address:
             server.bind(address)
+    except OSError as error:
+        server.close()
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(f"no room for {path}", "free some space on that file system and start again") from error
+        raise
     finally:
         os.umask(before)
     server.listen(limits.OPERATORS_MAX)
@@ -97,18 +103,26 @@ def connect(end: socket.socket, path: str) -> None:
         end.connect(address)
 
 
-def ask(path: str, frame_type: int, body: bytes = b"", descriptors: tuple[int, ...] = ()) -> Received | None:
-    """Connect as an operator, send one request, wait for its answer (None: no answer within `OPERATOR_WAIT_MS`).
+def ask(
+    path: str,
+    frame_type: int,
+    body: bytes = b"",
+    descriptors: tuple[int, ...] = (),
+    wait_ms: int = limits.OPERATOR_WAIT_MS,
+) -> Received | None:
+    """Connect as an operator, send one request, wait for its answer (None: no answer within `wait_ms`).
 
     Raises PathRefused when no warden listens there, PrivilegeMissing when it may not be reached.
     """
     end = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    end.settimeout(limits.OPERATOR_WAIT_MS / 1000)
+    end.settimeout(wait_ms / 1000)
     channel = Channel(end)
     try:
         connect(end, path)
         channel.send(frame_type, body, descriptors)
         return channel.receive()
+    except (BlockingIOError, TimeoutError):
+        return None  # too many wait for it already
     except PermissionError as error:
         raise PrivilegeMissing(f"{path}: only root may talk to the sensor", "run it again with sudo") from error
     except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError, ChannelClosed) as error:

@@ -8,13 +8,14 @@ Source: mount(2), umount2(2), proc_pid_mountinfo(5).
 """
 
 import ctypes
+import errno
 import os
 import stat
 from typing import Final
 
-from ringfence.host.kernel import LIBC, failure
+from ringfence.host.kernel import LIBC, NEEDS_ADMINISTRATION, failure
 from ringfence.host.marks import Place, PlaceKind
-from ringfence.model.errors import PathRefused
+from ringfence.model.errors import PathRefused, PrivilegeMissing
 from ringfence.model.limits import PLACES_MAX
 
 MS_BIND: Final = 4096
@@ -61,6 +62,32 @@ def resolve_all(wanted: list[str]) -> tuple[list[Place], list[str]]:
     return list(places.values()), binds
 
 
+def resolve_closed(wanted: list[str], places: list[Place]) -> tuple[str, ...]:
+    """The real paths below which files are refused without a verdict.
+
+    Raises PathRefused for one that does not exist or that nothing protects: a policy that never applies must not look
+    like one that does.
+    """
+    return tuple(_closed(one, places) for one in wanted)
+
+
+def _closed(wanted: str, places: list[Place]) -> str:
+    path = os.path.realpath(wanted)
+    try:
+        device = os.stat(path).st_dev
+    except OSError as error:
+        raise PathRefused(f"{wanted}: {error.strerror}", "name an existing path below a protected place") from error
+    for place in places:
+        same = os.stat(place.path).st_dev == device
+        below = path == place.path or path.startswith(f"{place.path.rstrip('/')}/")
+        if same and (below or place.kind is PlaceKind.FILE_SYSTEM):
+            return path
+    raise PathRefused(
+        f"{wanted}: nothing protects it, so it could never fail closed",
+        f"name it, or a directory above it, with --protect as well (protected: {', '.join(p.path for p in places)})",
+    )
+
+
 def is_mount_point(path: str) -> bool:
     """Whether something is mounted exactly there (bind mounts on the same file system included)."""
     spelled = os.fsencode(path)
@@ -74,10 +101,15 @@ def _unescaped(field: bytes) -> bytes:
 
 
 def bind(path: str) -> None:
-    """Mount a directory onto itself, privately.  Raises PathRefused."""
+    """Mount a directory onto itself, privately.  Raises PathRefused, or PrivilegeMissing."""
     target = os.fsencode(path)
     if LIBC.mount(target, target, None, ctypes.c_ulong(MS_BIND), None) != 0:
-        raise PathRefused(f"{path}: cannot be bind-mounted ({failure('mount').strerror})", WAY_OUT)
+        error = failure("mount")
+        if error.errno == errno.EPERM:
+            raise PrivilegeMissing(
+                f"{path}: the kernel lets only processes with CAP_SYS_ADMIN bind-mount it", NEEDS_ADMINISTRATION
+            )
+        raise PathRefused(f"{path}: cannot be bind-mounted ({error.strerror})", WAY_OUT)
     LIBC.mount(None, target, None, ctypes.c_ulong(MS_PRIVATE), None)
 
 

@@ -1,5 +1,6 @@
 """The sensor's part of a state directory: `DIR/host/`, `DIR/content/`, and the binds that a start has made."""
 
+import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Final
 from ringfence.host import places
 from ringfence.host.durable import write_durably
 from ringfence.host.processes import UID_COURIER
-from ringfence.model.errors import PathRefused
+from ringfence.model.errors import DiskFull, PathRefused
 from ringfence.model.limits import BIND_LINE_BYTES_MAX
 
 _PASSABLE: Final = 0o711
@@ -54,7 +55,7 @@ class SensorState:
         return self.directory / "content" / "active.conviction"
 
     def prepare(self) -> None:
-        """Make the directories.  Raises PathRefused."""
+        """Make the directories.  Raises PathRefused, or DiskFull."""
         try:
             for directory in (self.socket.parent, self.active_release.parent, self.spool):
                 directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -62,6 +63,10 @@ class SensorState:
             self.socket.parent.chmod(_PASSABLE)
             os.chown(self.spool, UID_COURIER, UID_COURIER)
         except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DiskFull(
+                    f"no room below {self.directory}", "free some space on that file system and start again"
+                ) from error
             raise PathRefused(
                 f"{self.directory} cannot be the state directory: {error.strerror}",
                 "name a directory on a file system of this machine that root may write to",

@@ -185,6 +185,10 @@ WARDEN_TICK_MS: Final = 200
 OPERATOR_WAIT_MS: Final = 45_000
 """How long a command waits for the warden: a release that compiles at the bound, and some more."""
 
+OPERATOR_QUICK_WAIT_MS: Final = 5_000
+"""How long a command waits for an answer that needs no work: the warden answers after `QUESTION_DEADLINE_MS` even when
+its gate does not count."""
+
 OPERATORS_MAX: Final = 8
 """Commands connected to the warden at once."""
 

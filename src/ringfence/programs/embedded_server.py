@@ -46,10 +46,7 @@ class EmbeddedServer:
         self._started_ms = _now_ms()
         self._ready = False
         self._process = subprocess.Popen(
-            [
-                sys.executable, "-I", "-m", "ringfence.programs.cli",
-                "server", "--state", str(self._state), "--listen", self._listen, "--json",
-            ],
+            self._words(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE if quiet else None,
@@ -57,6 +54,11 @@ class EmbeddedServer:
             preexec_fn=die_with_parent,  # noqa: PLW1509 - we have one thread
         )
         self._pidfd = os.pidfd_open(self._process.pid)
+
+    def _words(self) -> list[str]:
+        """Its command line."""
+        command = [sys.executable, "-I", "-m", "ringfence.programs.cli", "server"]
+        return [*command, "--state", str(self._state), "--listen", self._listen, "--json"]
 
     def wait_ready(self, identity: Path) -> list[str]:
         """Wait until it answers, enrol this machine if it is not; the lines to print.

@@ -4,14 +4,19 @@ from pathlib import Path
 
 from ringfence.host import operator_socket
 from ringfence.host.sensor_state import require_sensor
-from ringfence.model.errors import MachineError
+from ringfence.model.errors import NoAnswer
+from ringfence.model.limits import OPERATOR_QUICK_WAIT_MS, OPERATOR_WAIT_MS
+from ringfence.wire import catalogue
 
 
 def ask_warden(state: Path, frame_type: int, body: bytes = b"", descriptors: tuple[int, ...] = ()) -> bytes:
-    """The body of the warden's answer.  Raises PathRefused when none runs, MachineError when it does not answer."""
-    received = operator_socket.ask(str(require_sensor(state).socket), frame_type, body, descriptors)
+    """The body of the warden's answer.  Raises PathRefused when none runs, NoAnswer when it does not answer."""
+    wait_ms = OPERATOR_WAIT_MS if frame_type == catalogue.LOAD else OPERATOR_QUICK_WAIT_MS
+    received = operator_socket.ask(str(require_sensor(state).socket), frame_type, body, descriptors, wait_ms)
     if received is None:
-        raise MachineError(
-            "the warden does not answer", "see whether it is stopped (`ps`), or end it: the host goes on unprotected"
+        raise NoAnswer(
+            f"the warden of {state} did not answer within {wait_ms // 1000} s",
+            "look with `ps` whether it is stopped (state T): continue it with `kill -CONT`, or end it with "
+            "`kill -KILL`, and `ringfence up` starts another",
         )
     return received.frame.body

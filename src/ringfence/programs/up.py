@@ -11,7 +11,7 @@ import typer
 
 from ringfence.control.state import open_state
 from ringfence.host import operator_socket
-from ringfence.host.places import resolve_all
+from ringfence.host.places import resolve_all, resolve_closed
 from ringfence.host.sensor import Sensor, Wanted
 from ringfence.host.sensor_state import SensorState
 from ringfence.model.errors import ContentRefused, InternalError, PathRefused, PrivilegeMissing, UsageRefused
@@ -54,6 +54,7 @@ def command(
         raise UsageRefused(f"{mode!r} is no mode", "say `observe` or `enforce`")
     directory = state.absolute()
     places, binds = resolve_all(protect)
+    closed = resolve_closed(fail_closed or [], places)
     if any(directory == Path(place.path) or Path(place.path) in directory.parents for place in places):
         raise PathRefused(
             f"{directory}: the state directory lies inside what is to be protected",
@@ -64,7 +65,6 @@ def command(
     sensor_state = SensorState(directory)
     sensor_state.prepare()
     sensor_state.unbind()
-    closed = tuple(os.path.realpath(path) for path in fail_closed or ())
     wanted = Wanted(tuple(places), strict, closed, Mode[mode.upper()])
     stopping = _stop_on_signals()
     server = EmbeddedServer(directory, listen)

@@ -1,12 +1,13 @@
 """From the operator's words to what is marked: what is taken, what is refused and why."""
 
+import re
 from pathlib import Path
 
 import pytest
 from tests.support.machine import kernel_requires
 
 from ringfence.host.marks import Place, PlaceKind, place_of
-from ringfence.host.places import bind, is_mount_point, resolve, resolve_all, unbind
+from ringfence.host.places import bind, is_mount_point, resolve, resolve_all, resolve_closed, unbind
 from ringfence.model.errors import PathRefused
 from ringfence.model.limits import PLACES_MAX
 
@@ -19,6 +20,28 @@ def test_links_are_followed(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
     assert resolve(str(tmp_path / "link"))[0].path == str(tmp_path / "real")
+
+
+def test_a_path_that_fails_closed_is_real_and_below_a_protected_one(tmp_path: Path) -> None:
+    (tmp_path / "tree" / "below").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "tree" / "below")
+    (tmp_path / "tree-2").mkdir()
+    places = [Place(str(tmp_path / "tree"), PlaceKind.MOUNT)]
+    below = str(tmp_path / "tree" / "below")
+    assert resolve_closed([str(tmp_path / "tree"), below, str(tmp_path / "link")], places) == (
+        str(tmp_path / "tree"), below, below
+    )
+    for path in (tmp_path, tmp_path / "tree-2", tmp_path / "tree" / "missing", Path("/proc/self")):
+        with pytest.raises(PathRefused, match=re.escape(str(path))) as refused:
+            resolve_closed([str(path)], places)
+        assert refused.value.way_out
+
+
+def test_a_whole_file_system_protects_every_path_on_it(tmp_path: Path) -> None:
+    places = [Place(str(tmp_path), PlaceKind.FILE_SYSTEM)]
+    assert resolve_closed([str(tmp_path.parent)], places) == (str(tmp_path.parent),)
+    with pytest.raises(PathRefused):
+        resolve_closed(["/proc/1"], places)
 
 
 @pytest.mark.parametrize(
