@@ -5,6 +5,7 @@ import random
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from tests.support.live_sensor import BAD, RULE, LiveSensor, alive, children_of, release_of
@@ -89,9 +90,14 @@ def test_self_tests_end_with_their_zygote(live: LiveSensor) -> None:
         (trial,) = set(live.pids("zygote")) - {before}
         live.wait_until(lambda: children_of(trial) != [])
         (child,) = children_of(trial)
+        # the engine's timer: it is at work
+        live.wait_until(lambda: len(list(Path(f"/proc/{child}/task").iterdir())) > 1)
         live.signal(child, signal.SIGSTOP)
         live.signal(trial, signal.SIGKILL)
-        live.wait_until(lambda: not alive(child))
+        try:
+            live.wait_until(lambda: not alive(child))
+        finally:
+            live.signal(child, signal.SIGKILL)
         assert isinstance(reported(answer.result()), ContentRefused)
     assert live.open(live.fresh(BAD)).refused
 
