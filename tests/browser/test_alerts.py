@@ -24,7 +24,7 @@ def wait_until_live(page: Page) -> None:
     page.locator("[data-live][data-state=open]").wait_for()
 
 
-def test_somebody_logs_in_and_sees_a_real_alert_arrive_by_itself(fleet: Fleet, desks: Desks) -> None:
+def test_an_alert_arrives_by_itself_and_is_announced(fleet: Fleet, desks: Desks) -> None:
     with desks.open("/alerts") as desk:
         wait_until_live(desk.page)
         row = desk.page.locator("tr", has_text="arrives-live.php")
