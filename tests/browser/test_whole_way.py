@@ -50,11 +50,11 @@ def test_a_refused_read_arrives_live_is_understood_and_triaged(tmp_path: Path, b
     tree.mkdir()
     bad = tree / "invoice.txt"
     bad.write_bytes(BAD)
-    with protected_machine(tree, tmp_path / "state") as server, new_context(browser, server) as context:
+    with protected_machine(tree, tmp_path / "state") as machine, new_context(browser, machine.console) as context:
         desk = Desk(context.new_page())
         desk.watch()
         page = desk.page
-        log_in_through_the_form(page, server)
+        log_in_through_the_form(page, machine.console)
         row = page.locator("tr[data-alert]", has_text="invoice.txt")
         expect(row).to_have_count(0)
         loads: list[str] = []

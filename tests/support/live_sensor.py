@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -55,6 +56,10 @@ def release_of(
     return encode_release(Release(manifest, (Pack(pack, source),), kept))
 
 
+Met = tuple[bytes, int]
+"""A word for what an opener met, and the monotonic moment of it in nanoseconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """What an opener met: refused or not, and for how long it waited, in milliseconds."""
@@ -67,7 +72,8 @@ class LiveSensor:
     """One sensor and its protected tmpfs."""
 
     def __init__(self, *, mode: Mode = Mode.ENFORCE, release: bytes | None = None, strict: bool = False,
-                 fail_closed: bool = False, files: dict[str, bytes] | None = None) -> None:
+                 fail_closed: bool = False, files: dict[str, bytes] | None = None,
+                 furnish: Callable[[Path], None] | None = None) -> None:
         self._work = Path(tempfile.mkdtemp(prefix="ringfence-live-"))
         self.tree = self._work / "protected"
         self.tree.mkdir()
@@ -77,6 +83,8 @@ class LiveSensor:
         try:
             for name, content in (files or {}).items():
                 (self.tree / name).write_bytes(content)
+            if furnish is not None:
+                furnish(self.tree)
             self.state = SensorState(self._work / "state")
             self.state.directory.mkdir()
             self.state.prepare()
@@ -130,8 +138,7 @@ class LiveSensor:
 
     def open_together(self, paths: list[Path], patience_s: float = PATIENCE_S) -> list[Opened]:
         """Open several files at the same time, one process each."""
-        openers = [_Opener(path) for path in paths]
-        return [opener.result(patience_s) for opener in openers]
+        return meet([reading(path) for path in paths], patience_s)
 
     def run(self, words: list[str]) -> int:
         """Exit status of a program, 126 when the kernel refused to run it."""
@@ -237,16 +244,39 @@ def _uid(pid: int) -> int:
     return -1
 
 
-class _Opener:
-    """A child that opens and reads one file, and says what it met."""
+def reading(path: Path) -> "partial[Met]":
+    """Open a file and read from it."""
+    return partial(_read, path)
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+
+def starting(root: Path) -> "partial[Met]":
+    """Start /bin/sh of a tree; over as soon as the kernel has let it in."""
+    return partial(_start, root)
+
+
+def running(root: Path) -> "partial[Met]":
+    """Start /bin/sh of a tree, load its libraries, let it read a word byte by byte; over when it has ended."""
+    return partial(_run, root)
+
+
+def meet(acts: "list[partial[Met]]", patience_s: float = PATIENCE_S) -> list[Opened]:
+    """Do all of it at the same time, one process each.  Raises AssertionError when one hangs."""
+    going = [_Act(act) for act in acts]
+    return [one.result(patience_s) for one in going]
+
+
+class _Act:
+    """A child that does one thing with a file, and says what it met."""
+
+    def __init__(self, act: "partial[Met]") -> None:
+        self._what = f"{act.func.__name__.strip('_')} {act.args[0]}"
         self._answers, told = os.pipe()
         self._pid = os.fork()
         if self._pid == 0:
             try:
-                os.write(told, _meet(path))
+                begin_ns = time.monotonic_ns()
+                word, end_ns = act()
+                os.write(told, b"%s %d" % (word, end_ns - begin_ns))
             finally:
                 os._exit(0)
         os.close(told)
@@ -260,22 +290,74 @@ class _Opener:
         os.close(self._answers)
         if not ready:
             os.kill(self._pid, signal.SIGKILL)
-        assert answer, f"opening {self._path} hangs"
+        assert answer, f"it hangs or has died: {self._what}"
         os.waitpid(self._pid, 0)
-        refused, waited_ns = answer.split()
-        return Opened(refused == b"refused", int(waited_ns) / 1e6)
+        word, waited_ns = answer.split()
+        assert word in (_WORKED, _REFUSED), f"{word.decode()}: {self._what}"
+        return Opened(word == _REFUSED, int(waited_ns) / 1e6)
 
 
-def _meet(path: Path) -> bytes:
-    begin = time.monotonic_ns()
+_WORKED: Final = b"worked"
+_REFUSED: Final = b"refused"
+
+
+def _read(path: Path) -> Met:
     try:
         descriptor = os.open(path, os.O_RDONLY)
         os.read(descriptor, 4096)
         os.close(descriptor)
-        word = b"read"
     except PermissionError:
-        word = b"refused"
-    return b"%s %d" % (word, time.monotonic_ns() - begin)
+        return _REFUSED, time.monotonic_ns()
+    return _WORKED, time.monotonic_ns()
+
+
+def _start(root: Path) -> Met:
+    told, telling = os.pipe2(os.O_CLOEXEC)
+    shell = _shell(root, telling)
+    os.close(telling)
+    word = os.read(told, 16)  # nothing, as soon as the kernel runs the program
+    end_ns = time.monotonic_ns()
+    os.kill(shell, signal.SIGKILL)
+    os.waitpid(shell, 0)
+    return word or _WORKED, end_ns
+
+
+def _run(root: Path) -> Met:
+    status = os.waitstatus_to_exitcode(os.waitpid(_shell(root), 0)[1])
+    return {0: _WORKED, 126: _REFUSED}.get(status, b"status-%d" % status), time.monotonic_ns()
+
+
+def _shell(root: Path, telling: int = -1) -> int:
+    """A child that becomes /bin/sh of the tree; says on `telling` why it could not."""
+    pid = os.fork()
+    if pid == 0:
+        status, word = 127, b"failed"
+        try:
+            os.chroot(root)
+            os.chdir("/")
+            os.execv("/bin/sh", ["sh", "-c", "read line < /word && exit 0; exit 3"])  # noqa: S606 - the start is the test
+        except PermissionError:
+            status, word = 126, _REFUSED
+        finally:
+            if telling >= 0:
+                os.write(telling, word)
+            os._exit(status)
+    return pid
+
+
+def shell_tree(root: Path) -> None:
+    """A tree with /bin/sh, every library that it needs, and a word to read.
+
+    Each file ends with bytes of its own: no scanner has seen it, and no package manager vouches for it.
+    """
+    listed = subprocess.run(["ldd", "/bin/sh"], check=True, capture_output=True, text=True).stdout
+    for name in ("/bin/sh", *(word for word in listed.split() if word.startswith("/"))):
+        target = root / name.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(os.path.realpath(name), target)
+        with target.open("ab") as file:
+            file.write(f"of {root}".encode())
+    (root / "word").write_text(f"a word of {root}\n")
 
 
 DEADLINE_AND_GRACE_MS: Final = limits.QUESTION_DEADLINE_MS + limits.QUESTION_GRACE_MS
