@@ -1,5 +1,6 @@
 """A file's way on the real kernel: what is refused, what goes on, what is remembered, what is found afterwards."""
 
+import itertools
 import os
 import shutil
 import signal
@@ -9,14 +10,21 @@ from pathlib import Path
 
 import pytest
 from tests.support.live_sensor import BAD, LiveSensor, release_of
+from tests.support.machine import kernel_requires
 
+from ringfence.decide.windows import windows
 from ringfence.model import limits
 from ringfence.model.records import RuleAction
 from ringfence.model.verdict import Mode
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _needed() -> None:
+    kernel_requires("root", "fanotify-permission", "mount")
+
+
 @pytest.fixture(scope="module")
-def live() -> Iterator[LiveSensor]:
+def live(_needed: None) -> Iterator[LiveSensor]:
     """One sensor in enforce mode for the tests that do not hurt it."""
     sensor = LiveSensor(files={"was-here-bad": BAD, "was-here-good": b"good"})
     yield sensor
@@ -180,6 +188,26 @@ def test_a_path_that_fails_closed_is_refused_without_a_verdict() -> None:
         for pid in sensor.pids("scanner"):
             sensor.signal(pid, signal.SIGSTOP)
         assert sensor.open(sensor.fresh()).refused
+    finally:
+        sensor.close()
+
+
+def test_a_payload_between_the_windows_is_found_by_the_whole_scan_and_refused_from_then_on() -> None:
+    size = 2 * limits.SYNC_SCAN_BYTES_MAX
+    looked_at = windows(size, limits.SYNC_SCAN_BYTES_MAX)
+    gap = max(itertools.pairwise(looked_at), key=lambda pair: pair[1].offset_bytes - pair[0].end_bytes)
+    between = (gap[0].end_bytes + gap[1].offset_bytes) // 2
+    assert gap[0].end_bytes < between < gap[1].offset_bytes - len(BAD)
+    content = bytearray(size)
+    content[between : between + len(BAD)] = BAD
+    sensor = LiveSensor(files={"large": bytes(content)})
+    try:
+        large = sensor.tree / "large"
+        assert not sensor.open(large).refused
+        sensor.wait_until(lambda: sensor.open(large).refused)
+        assert sensor.open(large).refused
+        sensor.wait_until(lambda: "found_at_rest" in sensor.responses(large))
+        assert "blocked" in sensor.responses(large)
     finally:
         sensor.close()
 

@@ -24,15 +24,18 @@ from ringfence.host.marks import Place, PlaceKind
 from ringfence.host.sensor import Sensor, Wanted
 from ringfence.host.sensor_state import SensorState
 from ringfence.model import limits
-from ringfence.model.records import RuleAction, Severity
+from ringfence.model.records import Alert, Record, RuleAction, Severity, SkippedFile
 from ringfence.model.release import Contract, Manifest, Pack, PackEntry, Release, RuleEntry, Sample, SelfTest
 from ringfence.model.verdict import Mode
 from ringfence.wire import catalogue
 from ringfence.wire.release import encode_release
 from ringfence.wire.sensor_reports import StatusReport, decode_status_report
+from ringfence.wire.spool import decode_segment_head, scan
+from ringfence.wire.uplink import decode_record
 
 BAD: Final = b"RINGFENCE-" + b"LIVE-TEST-STRING"
 RULE: Final = 'rule live_test { strings: $a = "RINGFENCE-" ascii $b = "LIVE-TEST-STRING" condition: $a and $b }\n'
+_DESCRIPTORS_MAX: Final = 4_096
 PATIENCE_S: Final = 30.0
 """Hang protection of a wait in a test, not an expectation."""
 
@@ -148,6 +151,23 @@ class LiveSensor:
             return 126
         return done.returncode
 
+    def records(self) -> list[Record]:
+        """What the courier has made durable so far: nothing takes it away, there is no server."""
+        found: list[Record] = []
+        for segment in sorted(self.state.spool.glob("*.segment")):
+            data = segment.read_bytes()
+            if (begun := decode_segment_head(data)) is not None:
+                found += [decode_record(stored.payload)[1] for stored in scan(data, begun[1], 0).records]
+        return found
+
+    def skipped(self, path: Path) -> set[str]:
+        """The reasons with which a file is recorded as having gone on without a verdict."""
+        return {one.reason for one in self.records() if isinstance(one, SkippedFile) and one.path == str(path)}
+
+    def responses(self, path: Path) -> set[str]:
+        """What the alerts about a file say was done."""
+        return {str(one.response) for one in self.records() if isinstance(one, Alert) and one.file.path == str(path)}
+
     # --- the sensor ---------------------------------------------------------------------------------------------
 
     def status(self) -> StatusReport:
@@ -261,11 +281,11 @@ def running(root: Path) -> "partial[Met]":
 
 def meet(acts: "list[partial[Met]]", patience_s: float = PATIENCE_S) -> list[Opened]:
     """Do all of it at the same time, one process each.  Raises AssertionError when one hangs."""
-    going = [_Act(act) for act in acts]
-    return [one.result(patience_s) for one in going]
+    openers = [Opener(act) for act in acts]
+    return [opener.result(patience_s) for opener in openers]
 
 
-class _Act:
+class Opener:
     """A child that does one thing with a file, and says what it met."""
 
     def __init__(self, act: "partial[Met]") -> None:
@@ -273,6 +293,8 @@ class _Act:
         self._answers, told = os.pipe()
         self._pid = os.fork()
         if self._pid == 0:
+            os.closerange(3, told)  # it must keep nothing of the test's open
+            os.closerange(told + 1, _DESCRIPTORS_MAX)
             try:
                 begin_ns = time.monotonic_ns()
                 word, end_ns = act()
@@ -281,7 +303,7 @@ class _Act:
                 os._exit(0)
         os.close(told)
 
-    def result(self, patience_s: float) -> Opened:
+    def result(self, patience_s: float = PATIENCE_S) -> Opened:
         """Wait for it; a child that hangs is left to the kernel, and the test fails."""
         poll = select.poll()
         poll.register(self._answers, select.POLLIN)

@@ -1,0 +1,190 @@
+"""A scanner that dies, babbles, hangs, panics or grows on the real kernel: the file in hand is answered in time and
+recorded, the scanner is replaced, and three such faults end the scanning of that file while somebody waits.
+"""
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+from tests.host.gate_world import verdict
+from tests.host.taken_over import TakenOver, taken_over
+from tests.support.live_sensor import (
+    BAD,
+    DEADLINE_AND_GRACE_MS,
+    RULE,
+    LiveSensor,
+    Opened,
+    Opener,
+    reading,
+    release_of,
+)
+from tests.support.machine import kernel_requires
+
+from ringfence.model import limits
+from ringfence.model.verdict import Outcome, UnknownReason
+
+SLOW = b"MAKE-IT-" + b"SLOW"
+GROW = b"MAKE-IT-" + b"GROW"
+CYCLE = bytes(range(128, 148))
+"""Repeated in a file that makes the engine remember several matches for each of its bytes."""
+
+SLOW_RULE = """
+rule slow { strings: $a = "MAKE-IT-" $b = "SLOW" condition: $a and $b and for all i in (0..1 << 60) : (i >= 0) }
+"""
+
+
+def _grow_rule() -> str:
+    """It counts to a number that is never reached, and what it counts is remembered meanwhile."""
+    twice = CYCLE + CYCLE
+    pieces = [twice[place : place + length].hex(" ") for length in (4, 5) for place in range(len(CYCLE))]
+    patterns = " ".join(f"$p{number} = {{ {piece} }}" for number, piece in enumerate(pieces))
+    counts = " and ".join(f"#p{number} > 1000000000" for number in range(len(pieces)))
+    return f'rule grow {{ strings: $a = "MAKE-IT-" $b = "GROW" {patterns} condition: $a and $b and {counts} }}\n'
+
+
+RELEASE = release_of(RULE + SLOW_RULE + _grow_rule(), "grow", "live_test", "slow")
+GROWING = [f"growing-{number}" for number in range(4)]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _needed() -> None:
+    kernel_requires("root", "fanotify-permission", "mount")
+
+
+@pytest.fixture(scope="module")
+def live(_needed: None) -> Iterator[LiveSensor]:
+    """A sensor with rules that hang and grow on what asks for it; such files are there before it."""
+    size = limits.SYNC_SCAN_BYTES_MAX // 2
+    files = {"slow": SLOW, "slow-then-not": SLOW + b" for now"}
+    for name in GROWING:
+        content = GROW + name.encode()
+        files[name] = content + CYCLE * ((2 * size - len(content)) // len(CYCLE))
+    sensor = LiveSensor(release=RELEASE, files=files)
+    yield sensor
+    sensor.close()
+
+
+def _assert_let_go(met: Opened) -> None:
+    assert not met.refused
+    assert met.waited_ms <= DEADLINE_AND_GRACE_MS
+
+
+def _assert_replaced(live: LiveSensor, scanner: int) -> None:
+    """Another one is in its place, and protects."""
+    live.wait_until(lambda: scanner not in live.pids("scanner"))
+    live.wait_protected()
+    assert live.open(live.fresh(BAD)).refused
+
+
+def _babble(places: TakenOver, messages: list[bytes]) -> int:
+    """Answer the gate's next request with all that; returns the pid whose place it was."""
+    asked = places.asked()
+    for message in messages:
+        asked.answer(message)
+    return asked.scanner
+
+
+GARBAGE = {
+    "zeros": [bytes(64)],
+    "empty": [b"\x01"],
+    "noise": [bytes(range(256)) * 200],
+    "no such outcome": [verdict(0, 9)],
+    "clean with a reason": [verdict(0, Outcome.CLEAN, UnknownReason.ENGINE_PANIC)],
+    "unknown without a reason": [verdict(0, Outcome.UNKNOWN)],
+    "clean, for a job that nobody gave": [verdict(1)] * (limits.LATE_ANSWERS_MAX + 1),
+}
+
+
+@pytest.mark.parametrize("messages", GARBAGE.values(), ids=GARBAGE)
+def test_garbage_is_no_verdict_and_costs_the_scanner_its_place(live: LiveSensor, messages: list[bytes]) -> None:
+    live.wait_protected()
+    path = live.fresh()
+    with taken_over(live) as places:
+        opener = Opener(reading(path))
+        scanner = _babble(places, messages)
+        _assert_let_go(opener.result())
+    live.wait_until(lambda: "scanner_garbage" in live.skipped(path))
+    _assert_replaced(live, scanner)
+
+
+def test_death_with_the_file_in_hand(live: LiveSensor) -> None:
+    """What a panic that nobody catches, the kernel's memory killer and a crash look like from outside."""
+    live.wait_protected()
+    path = live.fresh()
+    with taken_over(live) as places:
+        opener = Opener(reading(path))
+        scanner = places.asked().scanner
+        live.signal(scanner, signal.SIGKILL)
+        places.release()
+        _assert_let_go(opener.result())
+    live.wait_until(lambda: "scanner_died" in live.skipped(path))
+    _assert_replaced(live, scanner)
+
+
+def test_a_panic_of_the_engine_is_told_and_is_no_clean_verdict(live: LiveSensor) -> None:
+    live.wait_protected()
+    path = live.fresh()
+    with taken_over(live) as places:
+        opener = Opener(reading(path))
+        asked = places.asked()
+        asked.answer(verdict(asked.job, Outcome.UNKNOWN, UnknownReason.ENGINE_PANIC))
+        _assert_let_go(opener.result())
+    live.wait_until(lambda: "engine_panic" in live.skipped(path))
+    live.wait_protected()
+    assert live.open(live.fresh(BAD)).refused
+
+
+def test_a_scanner_that_grows_is_killed_and_replaced(live: LiveSensor) -> None:
+    """By the warden, whoever waits.  On a starved machine the deadline may be first: then with the next such file."""
+    live.wait_protected()
+    for name in GROWING:
+        before = set(live.pids("scanner"))
+        path = live.tree / name
+        _assert_let_go(live.open(path))
+        live.wait_until(lambda: bool(live.skipped(path)))  # noqa: B023 - it has ended when the loop goes on
+        live.wait_until(lambda: bool(before - set(live.pids("scanner"))))  # noqa: B023 - as above
+        if "scanner_died" in live.skipped(path):
+            break
+    assert any("scanner_died" in live.skipped(live.tree / name) for name in GROWING)
+    live.wait_protected()
+    assert live.open(live.fresh(BAD)).refused
+
+
+def test_three_strikes_and_the_file_is_no_longer_scanned_while_somebody_waits(live: LiveSensor) -> None:
+    live.wait_protected()
+    path = live.tree / "slow"
+    quarantined = live.counter("pairs_quarantined")
+    for _ in range(limits.STRIKES_MAX):
+        _assert_let_go(live.open(path))
+        live.wait_protected()
+    live.wait_until(lambda: "deadline_passed" in live.skipped(path))
+    assert live.counter("pairs_quarantined") == quarantined + 1
+    scans = live.counter("scans")
+    _assert_let_go(live.open(path))
+    live.wait_until(lambda: "pair_quarantined" in live.skipped(path))
+    assert live.counter("scans") == scans, "nobody was asked any more"
+    assert live.open(live.fresh(BAD)).refused, "other files are"
+
+
+def test_another_version_of_a_quarantined_file_is_scanned_again(live: LiveSensor) -> None:
+    live.wait_protected()
+    path = live.tree / "slow-then-not"
+    for _ in range(limits.STRIKES_MAX):
+        _assert_let_go(live.open(path))
+        live.wait_protected()
+    path.write_bytes(BAD)
+    assert live.open(path).refused
+
+
+def test_a_quarantined_file_below_a_path_that_fails_closed_stays_refused() -> None:
+    sensor = LiveSensor(release=RELEASE, files={"slow": SLOW}, fail_closed=True)
+    try:
+        path = sensor.tree / "slow"
+        for _ in range(limits.STRIKES_MAX + 1):
+            sensor.wait_protected()
+            met = sensor.open(path)
+            assert met.refused
+            assert met.waited_ms <= DEADLINE_AND_GRACE_MS
+        sensor.wait_until(lambda: "pair_quarantined" in sensor.skipped(path))
+    finally:
+        sensor.close()
