@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.live_sensor import BAD, RULE, LiveSensor, alive, children_of, release_of
+from tests.support.machine import kernel_requires
 
 from ringfence.host import operator_socket
 from ringfence.host.child import reported
@@ -21,6 +22,7 @@ OTHER = 'rule other { strings: $a = "another-thing" condition: $a }'
 @pytest.fixture
 def live() -> Iterator[LiveSensor]:
     """A sensor that protects with the usual test rule."""
+    kernel_requires("root", "fanotify-permission", "mount")
     sensor = LiveSensor()
     yield sensor
     sensor.close()

@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.support.live_sensor import DEADLINE_AND_GRACE_MS, LiveSensor
+from tests.support.machine import kernel_requires
 
 from ringfence.host.processes import UID_GATE
 
@@ -24,6 +25,7 @@ def armed(pid: int) -> bool:
 
 
 def test_a_gate_that_took_over_without_the_warden_is_watched_too() -> None:
+    kernel_requires("root", "fanotify-permission", "mount")
     live = LiveSensor()
     warden = 0
     try:

@@ -25,6 +25,7 @@ TESTED_ELSEWHERE: Final[dict[str, str]] = {
 
 QUIET_WORDS: Final = ("skip", "skipif", "xfail", "importorskip")
 MAY_SKIP: Final = "tests/support/machine.py"
+REAL_MACHINES: Final = frozenset({"tests.support.live_sensor", "tests.support.protected_machine"})
 CHECKING_NAMES: Final = ("assert", "check", "expect", "raises", "warns", "fail")
 """A call of something so named is an assertion: a helper that asserts, or pytest's own."""
 
@@ -67,6 +68,18 @@ def test_only_the_machine_helper_may_skip() -> None:
         if isinstance(node, ast.Attribute) and node.attr in QUIET_WORDS and _is_pytest(node.value)
     ]
     assert quiet == []
+
+
+def test_every_test_of_the_real_kernel_names_what_it_needs() -> None:
+    """Where the kernel lacks it, such a test must end as not provable, by name, and not as an error."""
+    silent = [
+        relative(path)
+        for path in python_files("tests/")
+        if path.name.startswith("test_")
+        and not REAL_MACHINES.isdisjoint(_imports(tree_of(path)))
+        and "tests.support.machine.kernel_requires" not in _imports(tree_of(path))
+    ]
+    assert silent == []
 
 
 def test_no_test_sleeps() -> None:
