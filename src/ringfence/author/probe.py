@@ -27,6 +27,7 @@ import yara_x
 from ringfence.author.yara_source import first_line
 from ringfence.detect.file_type import MAGICS, FileClass
 from ringfence.model.limits import (
+    RULE_PROBE_ADDRESS_SPACE_BYTES_MAX,
     RULE_PROBE_BATCH_MAX,
     RULE_PROBE_BYTES,
     RULE_PROBE_MS_MAX,
@@ -40,9 +41,6 @@ REFUSED_WARNINGS: Final = frozenset(
     {"slow_pattern", "potentially_slow_loop", "too_many_iterations", "invariant_expr", "unsatisfiable_expr"}
 )
 """Warnings of the compiler that mean: slow, always true or never true."""
-
-_ADDRESS_SPACE_BYTES: Final = 24 << 30
-"""The engine reserves 12 GiB that it never touches; this only stops a child without any bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +140,8 @@ class Prober:
 def _serve(pipe: Connection) -> None:
     """The child: answers batches until the parent goes."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE_BYTES, _ADDRESS_SPACE_BYTES))
+    room = (RULE_PROBE_ADDRESS_SPACE_BYTES_MAX, RULE_PROBE_ADDRESS_SPACE_BYTES_MAX)
+    resource.setrlimit(resource.RLIMIT_AS, room)
     bodies = _bodies()
     while True:
         try:

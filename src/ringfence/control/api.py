@@ -41,6 +41,7 @@ from ringfence.control.web_session import (
 )
 from ringfence.model.errors import RingfenceError
 from ringfence.model.limits import (
+    HOST_CURSOR_CHARACTERS_MAX,
     NOTE_CHARACTERS_MAX,
     PAGE_ROWS_DEFAULT,
     PAGE_ROWS_MAX,
@@ -265,7 +266,9 @@ async def post_reopen(
 async def get_hosts(
     services: Services,
     search: _Text = "",
-    after: Annotated[str | None, Query(max_length=1_000, description="The `next_after` of the page before.")] = None,
+    after: Annotated[
+        str | None, Query(max_length=HOST_CURSOR_CHARACTERS_MAX, description="The `next_after` of the page before.")
+    ] = None,
     limit: _Limit = PAGE_ROWS_DEFAULT,
 ) -> HostPage:
     """One page of hosts, by name."""

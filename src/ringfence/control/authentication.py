@@ -33,6 +33,7 @@ from ringfence.model.limits import (
     LOGIN_HASHES_AT_ONCE_MAX,
     LOGIN_REFUSALS_PER_ADDRESS_MAX,
     LOGIN_REFUSALS_PER_USER_MAX,
+    LOGIN_RETRY_AFTER_S,
     LOGIN_WAITING_MAX,
     LOGIN_WINDOW_MS,
     PASSWORD_CHARACTERS_MAX,
@@ -100,7 +101,9 @@ class Authentication:
         name or the address has been refused too often, or too many log-ins are waiting.
         """
         if self._waiting >= LOGIN_WAITING_MAX:
-            raise TooManyAttempts("too many log-ins at once", "try again in a few seconds", retry_after_s=5)
+            raise TooManyAttempts(
+                "too many log-ins at once", "try again in a few seconds", retry_after_s=LOGIN_RETRY_AFTER_S
+            )
         self._waiting += 1
         try:
             return await self._log_in(name[:USER_NAME_CHARACTERS_MAX], password, address, user_agent)

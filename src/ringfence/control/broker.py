@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 
 from ringfence.control.refusals import TooManyAttempts
-from ringfence.model.limits import STREAM_CLIENTS_MAX, STREAM_QUEUE_EVENTS_MAX
+from ringfence.model.limits import STREAM_CLIENTS_MAX, STREAM_QUEUE_EVENTS_MAX, STREAM_RETRY_AFTER_S
 
 
 @unique
@@ -78,7 +78,7 @@ class Broker:
             raise TooManyAttempts(
                 f"{STREAM_CLIENTS_MAX} live streams are open",
                 "close other console windows and try again",
-                retry_after_s=30,
+                retry_after_s=STREAM_RETRY_AFTER_S,
             )
 
     @contextmanager

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from ringfence.model.errors import DiskFull, InternalError
-from ringfence.model.limits import DATABASE_BUSY_MS, DATABASE_READERS_MAX
+from ringfence.model.limits import DATABASE_BUSY_MS, DATABASE_CONNECTION_WAIT_S, DATABASE_READERS_MAX
 
 _FULL_CODES: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
 _COMMON_PRAGMAS: Final = (
@@ -88,7 +88,10 @@ def raise_if_full(error: DatabaseError, file: Path) -> None:
 def _engine(file: Path, *, begin: str, pragmas: tuple[str, ...], connections: int) -> AsyncEngine:
     """An engine whose connections are set up by `pragmas` and whose transactions start with `begin`."""
     engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=str(file)), pool_size=connections, max_overflow=0, pool_timeout=30
+        URL.create("sqlite+aiosqlite", database=str(file)),
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=DATABASE_CONNECTION_WAIT_S,
     )
 
     def set_up(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

@@ -9,10 +9,9 @@ from typing import Final
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from ringfence.model.errors import AddressInUse, PathRefused, PrivilegeMissing, UsageRefused
-from ringfence.model.limits import SERVER_IDLE_S
+from ringfence.model.limits import SERVER_CONNECTIONS_PENDING_MAX, SERVER_IDLE_S
 
 _HIGHEST_PORT: Final = 65_535
-_BACKLOG: Final = 256
 
 
 class PatientProtocol(H11Protocol):
@@ -78,7 +77,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(address)
-            listener.listen(_BACKLOG)
+            listener.listen(SERVER_CONNECTIONS_PENDING_MAX)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise AddressInUse(

@@ -24,6 +24,7 @@ from ringfence.model.limits import (
     DEMAND_DEADLINE_MS,
     DEMAND_DEADLINE_MS_PER_MIB,
     DEMAND_KILL_MS,
+    DEMAND_LOOK_MS,
     DEMAND_PENDING_MAX,
     DEMAND_START_MS,
 )
@@ -139,8 +140,8 @@ class DemandPool:
         worker.deadline_ms = _now_ms() + self._deadline_ms + size_bytes // _MIB * DEMAND_DEADLINE_MS_PER_MIB
 
     def _collect(self) -> Iterator[Scanned]:
-        """Wait for answers, for at most a quarter of a second, and look after the deadlines."""
-        for key, _ in self._selector.select(timeout=0.25):
+        """Wait for answers, for at most `DEMAND_LOOK_MS`, and look after the deadlines."""
+        for key, _ in self._selector.select(timeout=DEMAND_LOOK_MS / 1000):
             worker: _Worker = key.data
             try:
                 received = worker.channel.receive(wait=False)

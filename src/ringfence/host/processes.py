@@ -83,7 +83,7 @@ SCANNER: Final = Profile(
     syscalls=_INTERPRETER | _MESSAGES | frozenset({"pread64"}),
     access=Access(),
     address_space_bytes_max=limits.SCANNER_ADDRESS_SPACE_BYTES_MAX,
-    descriptors_max=64,
+    descriptors_max=limits.SCANNER_DESCRIPTORS_MAX,
 )
 
 ZYGOTE: Final = dataclasses.replace(

@@ -21,6 +21,7 @@ from typing import Final
 from ringfence.host import landlock, seccomp
 from ringfence.host.kernel import LIBC, failure, prctl
 from ringfence.model.errors import InternalError
+from ringfence.model.limits import PROCESS_DESCRIPTORS_MAX
 
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_DUMPABLE: Final = 4
@@ -56,7 +57,7 @@ class Profile:
     file_bytes_max: int = 0
     """RLIMIT_FSIZE: 0 means that no file can be written."""
 
-    descriptors_max: int = 1024
+    descriptors_max: int = PROCESS_DESCRIPTORS_MAX
 
 
 def enter(profile: Profile) -> None:

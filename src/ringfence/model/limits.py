@@ -189,8 +189,17 @@ OPERATOR_QUICK_WAIT_MS: Final = 5_000
 """How long a command waits for an answer that needs no work: the warden answers after `QUESTION_DEADLINE_MS` even when
 its gate does not count."""
 
+OPERATOR_REQUEST_MS: Final = 1_000
+"""Longest wait of the warden for the request of an operator who has connected: it has others to look after."""
+
 OPERATORS_MAX: Final = 8
 """Commands connected to the warden at once."""
+
+PROCESS_DESCRIPTORS_MAX: Final = 1_024
+"""RLIMIT_NOFILE of a process without a bound of its own: the kernel's own default."""
+
+SCANNER_DESCRIPTORS_MAX: Final = 64
+"""RLIMIT_NOFILE of a scanner: it holds one file of the gate's at a time, and its sockets."""
 
 STATUS_INTERVAL_MS: Final = 10_000
 """How often the host reports its status."""
@@ -273,6 +282,9 @@ ALERT_NOTES_MAX: Final = 200
 STREAM_CLIENTS_MAX: Final = 64
 """Live streams at once: each holds a connection and a queue."""
 
+STREAM_RETRY_AFTER_S: Final = 30
+"""What a page is told to wait when all live streams are taken: somebody must close a window first."""
+
 STREAM_QUEUE_EVENTS_MAX: Final = 256
 """Events that may wait for one slow reader of the live stream; past it the reader is cut off and resumes by number."""
 
@@ -311,6 +323,9 @@ LOGIN_REFUSALS_PER_ADDRESS_MAX: Final = 30
 
 LOGIN_HASHES_AT_ONCE_MAX: Final = 2
 """Passwords that are hashed at the same time: each takes 19 MiB and a processor."""
+
+LOGIN_RETRY_AFTER_S: Final = 5
+"""What a person is told to wait when too many log-ins are being hashed: each takes some tenths of a second."""
 
 LOGIN_WAITING_MAX: Final = 16
 """Log-ins that wait for their turn to be hashed; past it the caller is told to come back."""
@@ -358,6 +373,9 @@ REQUEST_BODY_BYTES_MAX: Final = 65_536
 
 SERVER_CONNECTIONS_MAX: Final = 1_024
 """Connections at once; past it the server answers 503."""
+
+SERVER_CONNECTIONS_PENDING_MAX: Final = 256
+"""Connections that the kernel keeps until they are accepted: a fleet that returns at once, without a SYN being lost."""
 
 SERVER_KEEP_ALIVE_S: Final = 30
 """An idle connection is closed after so long: longer than the interval between a courier's batches."""
@@ -407,6 +425,9 @@ RETENTION_ROWS_AT_ONCE_MAX: Final = 5_000
 
 DATABASE_BUSY_MS: Final = 5_000
 """How long a statement waits for another process that holds the server's database."""
+
+DATABASE_CONNECTION_WAIT_S: Final = 30
+"""Longest wait for one of the database's connections: longer than any transaction of ours takes."""
 
 DATABASE_READERS_MAX: Final = 4
 """Connections that read at the same time: each is a thread and a page cache."""
@@ -725,6 +746,9 @@ RULE_PROBE_MS_MAX: Final = 200
 RULE_PROBE_BYTES: Final = 4_194_304
 """Size of a probe: large enough to tell a slow rule from a normal one, small enough to try thousands."""
 
+RULE_PROBE_ADDRESS_SPACE_BYTES_MAX: Final = 25_769_803_776
+"""RLIMIT_AS of the child that compiles and probes: the engine reserves 12 GiB that it never touches."""
+
 RULE_PROBE_SMALL_BYTES: Final = 98_304
 """Size of a small probe: many conditions ask for `filesize < 100KB` and never reach their patterns on a large one."""
 
@@ -812,6 +836,9 @@ DEMAND_START_MS: Final = 120_000
 
 DEMAND_KILL_MS: Final = 2_000
 """Longest wait for a killed worker to be gone: one that waits in the kernel for a dead disk stays for ever."""
+
+DEMAND_LOOK_MS: Final = 250
+"""How often the command looks at its workers' deadlines while no answer comes."""
 
 DEMAND_WORKERS_MAX: Final = 64
 """Workers of one command; each holds its own copy of the compiled rules."""

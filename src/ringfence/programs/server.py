@@ -14,7 +14,7 @@ import typer
 from ringfence.control.listening import listen, parse_address
 from ringfence.control.state import ServerState, open_state
 from ringfence.model.errors import UsageRefused
-from ringfence.model.limits import API_TOKEN_LIFE_MS, ENROLMENT_TOKEN_USES_MAX
+from ringfence.model.limits import API_TOKEN_LIFE_MS, ENROLMENT_TOKEN_LIFE_MAX_MS, ENROLMENT_TOKEN_USES_MAX
 
 if TYPE_CHECKING:
     from ringfence.control.database import Database
@@ -36,7 +36,9 @@ def command(
         bool, typer.Option("--enrolment-token", help="Print a token with which hosts enrol, and end.")
     ] = False,
     uses: Annotated[int, typer.Option(min=1, max=ENROLMENT_TOKEN_USES_MAX, help="Hosts the token may enrol.")] = 1,
-    hours: Annotated[int, typer.Option(min=1, max=720, help="Life of the token.")] = 24,
+    hours: Annotated[
+        int, typer.Option(min=1, max=ENROLMENT_TOKEN_LIFE_MAX_MS // _HOUR_MS, help="Life of the token.")
+    ] = 24,
     add_user: Annotated[str, typer.Option(metavar="NAME", help="Add a user, print the password, and end.")] = "",
     role: Annotated[str, typer.Option(help="administrator, analyst or reader, for --add-user.")] = "analyst",
     reset_password: Annotated[

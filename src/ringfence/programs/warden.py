@@ -281,7 +281,7 @@ class Warden:
 
     def _hear_operators(self) -> None:
         while (operator := operator_socket.accept(self._server)) is not None:
-            operator.socket.settimeout(1.0)
+            operator.socket.settimeout(limits.OPERATOR_REQUEST_MS / 1000)
             try:
                 received = operator.receive()
                 if received is not None:

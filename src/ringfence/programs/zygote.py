@@ -19,6 +19,7 @@ from ringfence.host.child import Arguments, failure_text, reported, run_child
 from ringfence.host.heartbeat import Beat
 from ringfence.host.scan_process import ScanContext, run_scanner
 from ringfence.host.vouched import VouchedDigests, from_dpkg
+from ringfence.model import limits
 from ringfence.model.errors import ContentRefused, FrameRefused
 from ringfence.model.limits import ZYGOTE_BEAT_MS
 from ringfence.model.records import ReleaseReference, RuleReference
@@ -140,7 +141,7 @@ def _load(content_descriptor: int) -> tuple[CompiledContent, bytes, Manifest]:
     size = os.fstat(content_descriptor).st_size
     data = bytearray()
     while len(data) < size:
-        piece = os.pread(content_descriptor, min(size - len(data), 1 << 20), len(data))
+        piece = os.pread(content_descriptor, min(size - len(data), limits.READ_PIECE_BYTES), len(data))
         if not piece:
             raise ContentRefused("the release in memory is shorter than it says", CONTENT_WAY_OUT)
         data += piece
