@@ -1,10 +1,18 @@
 """The catalogue of messages keeps its own rules."""
 
+import struct
 from typing import Final
 
+import pytest
+
+from ringfence.model.errors import FrameRefused
+from ringfence.wire import detections
 from ringfence.wire.catalogue import MESSAGES
 
 ANSWERS: Final = {message.number: message for message in MESSAGES if message.number % 2}
+
+GATE_FRAME_BYTES_MAX: Final = 64
+"""Room for a digest and a few numbers."""
 
 
 def test_numbers_and_names_are_unique() -> None:
@@ -26,5 +34,18 @@ def test_no_answer_hides_under_an_even_number() -> None:
 
 
 def test_the_gate_is_sent_no_content() -> None:
-    variable = [m.name for m in MESSAGES if m.receiver == "gate" and m.layout == "variable" and m.sender == "scanner"]
-    assert variable == []
+    """Whoever speaks to a gate does so in frames of one size each, too small for a file's bytes or a rule's text."""
+    to_gates = [message for message in MESSAGES if "gate" in message.receiver.split()]
+    assert {message.sender for message in to_gates} == {"scanner", "zygote", "warden", "courier"}
+    assert [message.name for message in to_gates if message.layout == "variable"] == []
+    assert [message.name for message in to_gates if struct.calcsize(message.layout) > GATE_FRAME_BYTES_MAX] == []
+
+
+def test_the_acknowledgement_is_as_long_as_the_catalogue_says() -> None:
+    """Its layout stands in another module of `wire/`."""
+    (row,) = [message for message in MESSAGES if message.number == detections.SIGHTING_ACK]
+    body = detections.encode_sighting_ack(detections.SightingAck(1, 2))
+    assert len(body) == struct.calcsize(row.layout)
+    for other in (body[:-1], body + b"x"):
+        with pytest.raises(FrameRefused):
+            detections.decode_sighting_ack(other)

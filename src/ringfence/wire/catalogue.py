@@ -178,7 +178,7 @@ MESSAGES: Final = (
     Message(COUNT_SPOOL, "count_spool", "warden", "courier", "", 0, "Say what waits in the spool."),
     Message(SPOOL_COUNTS, "spool_counts", "courier", "warden", SPOOL_COUNTS_BODY.format, 0, "What waits in the spool."),
     Message(40, "sighting", "gate", "courier", "variable", 0, "A detection or a skipped file (wire/detections.py)."),
-    Message(41, "sighting_ack", "courier", "gate", "variable", 0, "That sighting is on disk."),
+    Message(41, "sighting_ack", "courier", "gate", ">QQ", 0, "Sightings up to that one are on disk."),
     Message(42, "findings", "scanner", "courier", "variable", 0, "Which rules and patterns matched."),
     Message(44, "status_report", "warden", "courier", "variable", 0, "The host's status."),
     Message(46, "sensor_event", "warden", "courier", "variable", 0, "Something happened to the sensor."),
