@@ -4,6 +4,7 @@ Fast tests go first, so that a plain mistake shows within seconds; browsers go l
 machine is listed by name at the very end.
 """
 
+from collections.abc import Generator
 from pathlib import Path
 from typing import Final
 
@@ -28,16 +29,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _rank(path: Path) -> int:
+    if not path.is_relative_to(ROOT):
+        return 0
     folder = path.relative_to(ROOT).parts[0]
     if folder == LAST:
         return len(ORDER) + 1
     return ORDER.index(folder) if folder in ORDER else len(ORDER)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """List every test that this machine cannot prove, with what is missing."""
-    for report in terminalreporter.stats.get("skipped", []):
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
+    """After all else that pytest has to say: every test that this machine cannot prove, with what is missing."""
+    yield
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None:
+        return
+    for report in reporter.stats.get("skipped", []):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         if NOT_PROVABLE in reason:
             missing = reason.split(f"{NOT_PROVABLE}: ", 1)[-1]
-            terminalreporter.write_line(f"{NOT_PROVABLE}: {report.nodeid}: {missing}", yellow=True)
+            reporter.write_line(f"{NOT_PROVABLE}: {report.nodeid}: {missing}", yellow=True)

@@ -1,10 +1,14 @@
 """Rules for the tests themselves: each source file has one, each asserts something, none is skipped quietly."""
 
 import ast
+import os
+import subprocess
+import sys
 from functools import cache
+from pathlib import Path
 from typing import Final
 
-from tests.house.sources import SOURCE, functions_of, python_files, relative, text_of, tree_of
+from tests.house.sources import ROOT, SOURCE, functions_of, python_files, relative, text_of, tree_of
 
 TESTED_ELSEWHERE: Final[dict[str, str]] = {
     "model/records.py": "values without behaviour: every codec test builds them",
@@ -26,6 +30,19 @@ TESTED_ELSEWHERE: Final[dict[str, str]] = {
 QUIET_WORDS: Final = ("skip", "skipif", "xfail", "importorskip")
 MAY_SKIP: Final = "tests/support/machine.py"
 REAL_MACHINES: Final = frozenset({"tests.support.live_sensor", "tests.support.protected_machine"})
+TWO_TESTS: Final = """
+from tests.support import machine
+
+def lacks():
+    raise machine.NotProvable("the kernel is too small")
+
+def test_that_needs():
+    machine.PROBES["a feature"] = lacks
+    machine.kernel_requires("a feature")
+
+def test_that_fails():
+    assert not "anything"
+"""
 CHECKING_NAMES: Final = ("assert", "check", "expect", "raises", "warns", "fail")
 """A call of something so named is an assertion: a helper that asserts, or pytest's own."""
 
@@ -80,6 +97,28 @@ def test_every_test_of_the_real_kernel_names_what_it_needs() -> None:
         and "tests.support.machine.kernel_requires" not in _imports(tree_of(path))
     ]
     assert silent == []
+
+
+def test_the_last_lines_of_a_run_name_what_this_machine_cannot_prove(tmp_path: Path) -> None:
+    (tmp_path / "test_two.py").write_text(TWO_TESTS)
+    words = [
+        "-p",
+        "tests.conftest",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(tmp_path),
+        "-c",
+        os.devnull,
+        str(tmp_path),
+    ]
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", *words], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+    )
+    *before, last = run.stdout.strip().splitlines()
+    assert "1 failed, 1 skipped" in before[-1]
+    assert last.startswith("not provable here: ")
+    assert last.endswith("test_two.py::test_that_needs: a feature: the kernel is too small")
 
 
 def test_no_test_sleeps() -> None:
