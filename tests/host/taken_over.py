@@ -39,15 +39,17 @@ class Asked:
 
 
 class TakenOver:
-    """Every scanner's end."""
+    """The ends of all scanners that are asked while somebody waits.  The idle one is stopped: it answers nobody."""
 
     def __init__(self, live: LiveSensor) -> None:
         self._live = live
         self._ends: dict[int, tuple[int, socket.socket]] = {}
-        for pid in live.pids("scanner"):
+        self._stopped = live.pids("scanner")
+        for pid in self._stopped:
             live.signal(pid, signal.SIGSTOP)
-            for end in _sockets_of(pid):
-                self._ends[end.fileno()] = (pid, end)
+        for pid in self._stopped:
+            if os.sched_getscheduler(pid) != os.SCHED_IDLE:
+                self._ends |= {end.fileno(): (pid, end) for end in _sockets_of(pid)}
 
     def asked(self) -> Asked:
         """The gate's next request; the file that came with it is closed."""
@@ -65,8 +67,9 @@ class TakenOver:
 
     def release(self) -> None:
         """Let those go on that are still there."""
-        for pid, end in self._ends.values():
+        for _, end in self._ends.values():
             end.close()
+        for pid in self._stopped:
             self._live.signal(pid, signal.SIGCONT)
 
 
