@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.support.live_sensor import BAD, RULE, LiveSensor, release_of
+from tests.support.machine import kernel_requires
 
 from ringfence.host import operator_socket
 from ringfence.model import limits
@@ -18,6 +19,7 @@ OLD = {f"old-{number}": b"as old as the hills %d" % number for number in range(2
 @pytest.fixture
 def live() -> Iterator[LiveSensor]:
     """A sensor whose release has just been convicted."""
+    kernel_requires("root", "fanotify-permission", "mount")
     sensor = LiveSensor(release=EVERYTHING, files=OLD)
     try:
         met = [sensor.open(sensor.tree / name).refused for name in OLD]

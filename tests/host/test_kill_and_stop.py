@@ -20,11 +20,11 @@ from tests.support.live_sensor import (
     DEADLINE_AND_GRACE_MS,
     PATIENCE_S,
     LiveSensor,
+    alive,
     meet,
     reading,
     running,
     shell_tree,
-    starting,
 )
 from tests.support.machine import kernel_requires
 from tests.support.protected_machine import protected_machine
@@ -56,18 +56,15 @@ class Fault:
             self.live.signal(pid, number)
         return pids
 
-    def assert_free(self, *, scanners_come: bool = True) -> None:
+    def assert_free(self) -> None:
         """New files are read and a new shell runs, all at once: nobody waits longer than promised.
 
-        The time of the shell is that of all its questions together, a dozen and more.  Where no scanner can come each
-        of them waits `SCANNER_WAIT_MS`: then it has to be let in, and only the opens have to be in time.
+        The time of the shell is that of all its questions together, a dozen and more.
         """
-        shell = self._shells.pop()
         acts = [reading(self.live.fresh()) for _ in range(TOGETHER)]
-        *opened, ran = meet([*acts, running(shell) if scanners_come else starting(shell)])
-        for met in [*opened, ran] if scanners_come else opened:
+        for met in meet([*acts, running(self._shells.pop())]):
             assert met.waited_ms <= DEADLINE_AND_GRACE_MS
-        assert not any(met.refused for met in [*opened, ran])
+            assert not met.refused
 
 
 def shells_below(tree: Path) -> None:
@@ -112,7 +109,7 @@ def test_the_warden_dies_and_everything_with_it(fault: Fault) -> None:
     fault.signal_all("warden", signal.SIGKILL)
     fault.assert_free()
     assert fault.live.sensor is not None
-    fault.live.wait_until(lambda: not any(_alive(pid) for pid in pids[1:]))
+    fault.live.wait_until(lambda: not any(alive(pid) for pid in pids[1:]))
 
 
 def test_a_stopped_watchdog_and_then_a_stopped_gate(fault: Fault) -> None:
@@ -136,20 +133,21 @@ def test_after_every_fault_the_host_is_protected_again(fault: Fault) -> None:
         live.wait_until(lambda: live.open(live.fresh(BAD)).refused)
 
 
-def test_a_stopped_zygote_is_replaced_and_its_scanners_with_it(live: LiveSensor) -> None:
+def test_a_stopped_zygote_is_replaced_and_its_scanners_with_it(fault: Fault) -> None:
     """Nobody waits for it; but without it scanners that die afterwards would never come back."""
-    (zygote,) = live.pids("zygote")
-    live.signal(zygote, signal.SIGSTOP)
-    for pid in live.pids("scanner"):
-        live.signal(pid, signal.SIGKILL)
-    _assert_free(live)
-    live.wait_until(lambda: live.pids("zygote") not in ([], [zygote]))
-    live.wait_protected()
-    live.wait_until(lambda: live.open(live.fresh(BAD)).refused)
+    (zygote,) = fault.live.pids("zygote")
+    fault.live.signal(zygote, signal.SIGSTOP)
+    for pid in fault.live.pids("scanner"):
+        fault.live.signal(pid, signal.SIGKILL)
+    (met,) = meet([reading(fault.live.fresh())])
+    assert met.waited_ms <= DEADLINE_AND_GRACE_MS
+    fault.live.wait_until(lambda: fault.live.pids("zygote") not in ([], [zygote]))
+    fault.live.wait_protected()
+    fault.live.wait_until(lambda: fault.live.open(fault.live.fresh(BAD)).refused)
 
 
-def test_no_scanner_can_beat_for_its_zygote(live: LiveSensor) -> None:
-    for pid in live.pids("scanner"):
+def test_no_scanner_can_beat_for_its_zygote(fault: Fault) -> None:
+    for pid in fault.live.pids("scanner"):
         assert "ringfence-beat" not in Path(f"/proc/{pid}/maps").read_text()
         names = [str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir()]
         assert not any("ringfence-beat" in name for name in names)
@@ -166,22 +164,15 @@ def test_any_order(fault: Fault, seed: int) -> None:
     chance = random.Random(seed)
     victims = list(ROLES)
     chance.shuffle(victims)
-    killed: set[int] = set()
-    stopped: set[int] = set()
+    gone: set[int] = set()  # a pid is seen for a moment after its death
     for role in victims:
         number = chance.choice([signal.SIGKILL, signal.SIGSTOP])
-        if role == "gate" and not any(set(live.pids(one)) - killed - stopped for one in SUPERVISORS):
+        if role == "gate" and not any(set(live.pids(one)) - gone for one in SUPERVISORS):
             number = signal.SIGKILL
         for pid in live.pids(role):
             live.signal(pid, number)
-            (killed if number is signal.SIGKILL else stopped).add(pid)
-        fault.assert_free(scanners_come=_scanners_come(live, killed, stopped))
-
-
-def _scanners_come(live: LiveSensor, killed: set[int], stopped: set[int]) -> bool:
-    """Whether scanners are replaced, or nobody asks any more.  A pid is seen for a moment after its death."""
-    wardens, zygotes = set(live.pids("warden")) - killed, set(live.pids("zygote")) - killed
-    return not wardens or bool(zygotes - stopped) or (not zygotes and bool(wardens - stopped))
+            gone.add(pid)
+        fault.assert_free()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
@@ -226,10 +217,3 @@ def _until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < limit
         select.select([], [], [], 0.05)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
-    except OSError:
-        return False

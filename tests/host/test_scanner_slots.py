@@ -251,3 +251,25 @@ def test_faults_from_many_threads_end_with_every_slot_filled(slots: ScannerSlots
         if stop.is_set():
             break
     assert all(slot.link is not None for slot in slots.slots)
+
+
+def test_only_one_question_waits_for_a_scanner_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that starts asks a dozen times, one after the other: it must not wait a dozen times."""
+    monkeypatch.setattr(scanner_slots, "SCANNER_WAIT_MS", 1)
+    slot = Slot(0, -1, idle=False)
+    assert slot.borrow(1_000) is None
+    monkeypatch.setattr(slot.filled, "wait", None)
+    assert slot.borrow(1_000) is None
+
+
+def test_a_scanner_that_came_late_is_waited_for_when_it_is_gone_again(
+    slots: ScannerSlots, zygote: FakeZygote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scanner_slots, "SCANNER_WAIT_MS", 1)
+    slot = slots.slots[0]
+    assert slot.borrow(1_000) is None
+    slots.use_zygote(zygote.gate_end)
+    zygote.requests()
+    zygote.spawned(slots, 0)
+    assert slot.borrow(1_000) is not None
+    assert not slot.is_late

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 from tests.support.live_sensor import BAD, RULE, LiveSensor, release_of
+from tests.support.machine import kernel_requires
 
 
 @pytest.fixture
 def live() -> Iterator[LiveSensor]:
     """A sensor that protects."""
+    kernel_requires("root", "fanotify-permission", "mount")
     sensor = LiveSensor()
     try:
         sensor.wait_protected()

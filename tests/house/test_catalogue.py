@@ -34,11 +34,15 @@ def test_no_answer_hides_under_an_even_number() -> None:
 
 
 def test_the_gate_is_sent_no_content() -> None:
-    """Whoever speaks to a gate does so in frames of one size each, too small for a file's bytes or a rule's text."""
+    """Whoever speaks to a gate does so in frames of one size each; whoever reads content, in frames too small for it.
+
+    The warden reads none itself, and its bit map of convicted rules needs room.
+    """
     to_gates = [message for message in MESSAGES if "gate" in message.receiver.split()]
     assert {message.sender for message in to_gates} == {"scanner", "zygote", "warden", "courier"}
     assert [message.name for message in to_gates if message.layout == "variable"] == []
-    assert [message.name for message in to_gates if struct.calcsize(message.layout) > GATE_FRAME_BYTES_MAX] == []
+    small = [message for message in to_gates if message.sender != "warden"]
+    assert [message.name for message in small if struct.calcsize(message.layout) > GATE_FRAME_BYTES_MAX] == []
 
 
 def test_the_acknowledgement_is_as_long_as_the_catalogue_says() -> None:

@@ -25,12 +25,14 @@ COUNTED: Final[dict[str, str]] = {
     "COUNT_SHOWN_MAX": "rows",
     "DEMAND_PENDING_MAX": "files",
     "EVENT_CLOSE_WRITE_BATCH_MAX": "events",
+    "LINEAGES_WAITING_MAX": "lineages",
     "JSON_INTEGER_MAX": "a number itself",
     "LOGIN_WAITING_MAX": "log-ins",
     "RELEASE_VERSION_MAX": "a number itself",
     "RULE_PROBE_BATCH_MAX": "rules",
     "SEARCH_TEXT_MAX": "characters",
     "SKIPPED_KEPT_MAX": "files",
+    "STALE_LOOKS_MIN": "looks",
     "STATUS_KEPT_PER_HOST_MAX": "statuses",
 }
 """Limits whose names do not say it -> what they count.  A new one names its unit instead."""

@@ -269,11 +269,6 @@ def reading(path: Path) -> "partial[Met]":
     return partial(_read, path)
 
 
-def starting(root: Path) -> "partial[Met]":
-    """Start /bin/sh of a tree; over as soon as the kernel has let it in."""
-    return partial(_start, root)
-
-
 def running(root: Path) -> "partial[Met]":
     """Start /bin/sh of a tree, load its libraries, let it read a word byte by byte; over when it has ended."""
     return partial(_run, root)
@@ -331,17 +326,6 @@ def _read(path: Path) -> Met:
     except PermissionError:
         return _REFUSED, time.monotonic_ns()
     return _WORKED, time.monotonic_ns()
-
-
-def _start(root: Path) -> Met:
-    told, telling = os.pipe2(os.O_CLOEXEC)
-    shell = _shell(root, telling)
-    os.close(telling)
-    word = os.read(told, 16)  # nothing, as soon as the kernel runs the program
-    end_ns = time.monotonic_ns()
-    os.kill(shell, signal.SIGKILL)
-    os.waitpid(shell, 0)
-    return word or _WORKED, end_ns
 
 
 def _run(root: Path) -> Met:

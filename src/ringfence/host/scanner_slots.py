@@ -30,11 +30,16 @@ class Slot:
     pending: ScannerLink | None = None
     filled: threading.Event = field(default_factory=threading.Event)
     pid: int = 0
+    is_late: bool = False
+    """A replacement did not come in time: until it comes nobody waits for it again."""
 
     def borrow(self, wait_ms: int) -> ScannerLink | None:
-        """The link, after waiting at most `wait_ms` (and never more than `SCANNER_WAIT_MS`) for a replacement."""
-        if self.link is None:
-            self.filled.wait(max(0, min(wait_ms, SCANNER_WAIT_MS)) / 1000)
+        """The link, after waiting at most `wait_ms` (and never more than `SCANNER_WAIT_MS`) for a replacement.
+
+        Only one question waits so for an empty slot: a program that starts asks many, one after the other.
+        """
+        if self.link is None and not self.is_late:
+            self.is_late = not self.filled.wait(max(0, min(wait_ms, SCANNER_WAIT_MS)) / 1000)
         return self.link
 
 
@@ -136,6 +141,7 @@ class ScannerSlots:
             return
         # a thread may still be waiting on the old link: it goes when that thread lets go of it
         slot.link, slot.pending, slot.pid = slot.pending, None, pid
+        slot.is_late = False
         slot.filled.set()
 
     def zygote_lost(self) -> None:

@@ -21,7 +21,6 @@ from ringfence.host.scan_process import ScanContext, run_scanner
 from ringfence.host.vouched import VouchedDigests, from_dpkg
 from ringfence.model import limits
 from ringfence.model.errors import ContentRefused, FrameRefused
-from ringfence.model.limits import ZYGOTE_BEAT_MS
 from ringfence.model.records import ReleaseReference, RuleReference
 from ringfence.model.release import Manifest, Release
 from ringfence.wire import catalogue
@@ -54,7 +53,7 @@ class Zygote:
         """Serve for ever, and beat: a zygote that is stopped must not leave the gates without scanners unnoticed."""
         while True:
             self._beat.beat()
-            for key, _ in self._selector.select(ZYGOTE_BEAT_MS / 1000):
+            for key, _ in self._selector.select(limits.ZYGOTE_BEAT_MS / 1000):
                 if key.data is None:
                     self._hear_warden()
                 else:
