@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ringfence.decide.windows import Window, pieces, scanned_bytes, windows
-from ringfence.detect.archives import Gap, Member, walk
+from ringfence.detect.archives import Gap, Member, container_kind, walk
 from ringfence.detect.byte_source import ByteSource, HeldBytes
 from ringfence.detect.file_type import CLASSIFY_HEAD_BYTES, FileClass, classify
 from ringfence.detect.findings import CLEAN, ScanFindings, not_scanned, shifted
@@ -58,9 +58,12 @@ def inspect_windows(engine: Engine, source: ByteSource, limit_bytes: int) -> Sca
 
 def inspect_whole(engine: Engine, source: ByteSource) -> Inspection:
     """Scan all of `source` and all that is packed in it, within bounds.  What `source` raises goes through."""
+    source = _held_if_small(source)
+    if isinstance(source, HeldBytes) and source.size_bytes and container_kind(source) is None:
+        data = source.read_at(0, source.size_bytes)  # nearly every file: one piece, and nothing packed in it
+        return Inspection(engine.scan(data, "", View.WHOLE, classify(data[:CLASSIFY_HEAD_BYTES])), ())
     found: list[ScanFindings] = []
     gaps: list[Gap] = []
-    source = _held_if_small(source)
     for part in _everything(engine, source, gaps):
         if part is not CLEAN:
             found.append(part)
