@@ -46,7 +46,7 @@ AHEAD_DEADLINE_MS: Final = 120_000
 AHEAD_POLL_MS: Final = 40
 """Pause between two looks at the close-after-write group while no file is hot: nobody's close() wakes a reader."""
 
-AHEAD_POLL_BUSY_MS: Final = 4
+AHEAD_POLL_BUSY_MS: Final = 20
 """The same pause while files are being closed: a long queue of events makes every close() slower (8 µs: thousands)."""
 
 VERDICT_CACHE_ENTRIES_MAX: Final = 65_536
