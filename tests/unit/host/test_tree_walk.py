@@ -2,6 +2,8 @@
 
 import errno
 import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,8 +27,9 @@ def test_a_missing_path_is_refused_before_anything_is_given(tmp_path: Path) -> N
         walk([str(tmp_path), str(tmp_path / "missing")])
 
 
-def test_a_tree_deeper_than_the_stack_is_walked(tmp_path: Path) -> None:
-    """A thousand levels; what has a longer path than the kernel takes is reported, and the walk ends."""
+@pytest.fixture
+def abyss(tmp_path: Path) -> Iterator[Path]:
+    """A thousand levels of directories.  Removed at once: pytest's own clean-up of old runs would end in its stack."""
     here = os.open(tmp_path, os.O_RDONLY)
     for _ in range(1_500):
         os.mkdir("dd", dir_fd=here)
@@ -34,7 +37,13 @@ def test_a_tree_deeper_than_the_stack_is_walked(tmp_path: Path) -> None:
         os.close(here)
         here = deeper
     os.close(here)
-    (passed,) = taken(tmp_path)
+    yield tmp_path
+    subprocess.run(["rm", "-rf", str(tmp_path / "dd")], check=True)
+
+
+def test_a_tree_deeper_than_the_stack_is_walked(abyss: Path) -> None:
+    """What has a longer path than the kernel takes is reported, and the walk ends."""
+    (passed,) = taken(abyss)
     assert isinstance(passed, PassedBy)
     assert (passed.why, passed.detail) == (Passed.UNREADABLE, os.strerror(errno.ENAMETOOLONG))
 
