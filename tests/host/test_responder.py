@@ -11,6 +11,7 @@ import pytest
 from tests.host.gate_world import DIGEST, FakeScanner, GateWorld, event, gate_world
 
 from ringfence.decide.gate import GO_ON_QUIET
+from ringfence.host import responder
 from ringfence.host.fanotify import ACCESS_PERMISSION, ALLOW, DENY, EXEC_PERMISSION, OPEN_PERMISSION
 from ringfence.host.gate_room import Case
 from ringfence.host.responder import source_of
@@ -316,6 +317,24 @@ def test_nobody_waits_where_no_scanner_is_on_its_way(file: Path) -> None:
         world.room.slots.zygote = None
         slot.link, slot.filled = None, cast("threading.Event", NeverFilled())
         assert world.ask(file) == ALLOW
+
+
+@pytest.mark.parametrize(("held_up_ns", "given_way"), [(-1, 1), (10**9, 3)])
+def test_giving_way_to_the_scanner_ends_where_it_costs_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held_up_ns: int, given_way: int
+) -> None:
+    """Somebody else wants the processor: a slice of time is lost once, not at every question."""
+    calls: list[None] = []
+    monkeypatch.setattr(os, "sched_yield", lambda: calls.append(None))
+    monkeypatch.setattr(responder, "GIVE_WAY_NS_MAX", held_up_ns)
+    monkeypatch.setattr(responder, "GIVE_WAY_PAUSE_MS", 10**9)
+    with gate_world() as world:
+        for number in range(3):
+            path = tmp_path / f"file-{number}"
+            path.write_bytes(b"%d" % number)
+            world.scanner.answer(first_job(world))
+            assert world.ask(path) == ALLOW
+    assert len(calls) == given_way
 
 
 class NeverFilled:

@@ -31,7 +31,7 @@ from ringfence.host.gate_room import Case, GateRoom
 from ringfence.host.quick_calls import close, write
 from ringfence.host.scanner_link import ScannerFault, ScannerLink
 from ringfence.host.scanner_slots import Slot
-from ringfence.model.limits import QUESTION_DEADLINE_MS, SPARE_LOOK_MS
+from ringfence.model.limits import GIVE_WAY_NS_MAX, GIVE_WAY_PAUSE_MS, QUESTION_DEADLINE_MS, SPARE_LOOK_MS
 from ringfence.model.records import AlertSource
 from ringfence.model.verdict import Outcome, UnknownReason
 from ringfence.wire.catalogue import FLAG_DEEP, FLAG_DIGEST, FLAG_KNOWN
@@ -69,6 +69,7 @@ class Responder:
         self._slot = slot
         self._group = room.marks.questions
         self._job = slot.number << 48
+        self._busy_until_ns = 0
         self.busy_since_ns = 0
         """Monotonic time at which the question in hand was read; 0 when none is."""
 
@@ -178,6 +179,7 @@ class Responder:
         try:
             link.limit_wait(_rounded(budget_ms))
             answered = link.ask(self._job, descriptor, question.look[2])
+            self._give_way()
         except ScannerFault as fault:
             room.slots.fault(slot)
             plan, quarantined = on_no_verdict(room.state, question, fault.reason)
@@ -201,6 +203,19 @@ class Responder:
             vital = question.key in room.vital_files
             plan = on_verdict(room.state, question, verdict, vital=vital, now_ms=now_ms)
         return plan, verdict.rule, self._job, False
+
+    def _give_way(self) -> None:
+        """Let the scanner, which has spoken, fall asleep before the asker is woken.
+
+        With both of us at work here the kernel would take the asker to another processor, which first has to wake and
+        whose caches hold nothing of all this: 75 µs instead of 46 for a file of 4 KiB.  But where somebody else wants
+        this processor, giving way costs a slice of time; then nobody is let pass for a while.
+        """
+        begin_ns = time.monotonic_ns()
+        if begin_ns >= self._busy_until_ns:
+            os.sched_yield()
+            if time.monotonic_ns() - begin_ns > GIVE_WAY_NS_MAX:
+                self._busy_until_ns = begin_ns + GIVE_WAY_PAUSE_MS * _NANOSECONDS
 
     def _await_scanner(self, question: Question, budget_ms: int) -> tuple[ScannerLink | None, int]:
         """A scanner that is being replaced, and what is left of the time.

@@ -78,8 +78,9 @@ class Notes:
                 return self.last_refusal.replace("\n", ": ")
             case NoteKind.RELEASE_CONVICTED:
                 return (
-                    f"release {self._digest(note.number)} condemned what the machine runs on: it only observes, "
-                    "until `ringfence host load` brings another one or `ringfence host mode enforce` is said"
+                    f"release {self._digest(note.number)} condemned vital files, or too many that were here before it: "
+                    "it only observes, until `ringfence host load` brings another one or "
+                    "`ringfence host mode enforce` is said"
                 )
             case NoteKind.RULE_CONVICTED:
                 return "it condemned too much: it only observes now"

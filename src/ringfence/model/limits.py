@@ -29,6 +29,12 @@ SPARE_LOOK_MS: Final = 20
 EVENT_CLOSE_WRITE_BATCH_MAX: Final = 64
 """Close-after-write events per read: enough to amortise the call, small enough to keep descriptors few."""
 
+GIVE_WAY_NS_MAX: Final = 150_000
+"""What giving way to the scanner may take an answering thread: some microseconds where nobody else wants to run."""
+
+GIVE_WAY_PAUSE_MS: Final = 100
+"""How long a thread that was held up gives way no more: it loses a slice of time, 3 ms, that often and no more."""
+
 AHEAD_QUEUE_MAX: Final = 16_384
 """Files that wait for the idle scanner, each with an open descriptor; past it they are dropped, counted, and met at
 their first read instead."""
@@ -855,6 +861,9 @@ WARDEN_DEATHS_MAX: Final = 10
 
 SERVER_READY_MS: Final = 30_000
 """Longest start or end of the embedded control plane: migrations of a full database included."""
+
+SERVER_STOP_MS: Final = 10_000
+"""How long the embedded control plane may take to end in order; past it it is killed, and its journal makes good."""
 
 SERVER_RESTART_MS: Final = 500
 """First pause before `ringfence up` starts a control plane that ended; it doubles up to `SERVER_RESTART_MS_MAX`."""

@@ -23,6 +23,7 @@ from ringfence.model.limits import (
     SERVER_READY_MS,
     SERVER_RESTART_MS,
     SERVER_RESTART_MS_MAX,
+    SERVER_STOP_MS,
 )
 
 _CALLED_FOR_HELP = 2
@@ -160,7 +161,7 @@ class EmbeddedServer:
         """End it in order."""
         self._process.terminate()
         try:
-            self._process.wait(SERVER_READY_MS / 1000)
+            self._process.wait(SERVER_STOP_MS / 1000)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
