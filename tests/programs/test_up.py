@@ -66,9 +66,9 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 def test_a_plain_directory_is_protected_and_left_as_it_was(tmp_path: Path) -> None:
-    tree, state = tmp_path / "tree", tmp_path / "state"
+    tree, state, log = tmp_path / "tree", tmp_path / "state", tmp_path / "log"
     tree.mkdir()
-    with started("--state", str(state), "--protect", str(tree), "--listen", "127.0.0.1:0") as process:
+    with started("--state", str(state), "--protect", str(tree), "--listen", "127.0.0.1:0", log=log) as process:
         assert is_mount_point(str(tree))
         bad = tree / "bad"
         bad.write_bytes(BAD)
@@ -84,6 +84,7 @@ def test_a_plain_directory_is_protected_and_left_as_it_was(tmp_path: Path) -> No
         assert process.wait(PATIENCE_S) == 0
     assert not is_mount_point(str(tree))
     assert bad.read_bytes() == BAD
+    assert "process_died" not in log.read_text(), "who ends because everything ends is no news"
 
 
 def test_what_a_cut_off_start_left_behind_is_cleaned_up(tmp_path: Path) -> None:

@@ -254,7 +254,8 @@ class Warden:
             if child.channel.fileno() >= 0 and child.channel in self._selector.get_map():
                 self._selector.unregister(child.channel)
             status = self._children.forget(child)
-            self._notes.died(child, status)
+            if child.failure or not self._state.stopping:  # who ends because everything ends is no news
+                self._notes.died(child, status)
             self._step(messages.Died(child.serial))
             if child.failure and not self._state.announced and child.kind is not Kind.COURIER:
                 self._notes.failed(child.failure)
