@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import select
 import signal
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from functools import partial
 
 import pytest
 from tests.host.forked import WORKED, Acts, in_child
-from tests.support.live_sensor import BAD, LiveSensor
+from tests.support.live_sensor import BAD, PATIENCE_S, LiveSensor
 from tests.support.machine import kernel_requires
 
 from ringfence.model import limits
@@ -66,7 +67,16 @@ def test_a_lease_of_somebody_elses_holds_up_nobody(live: LiveSensor) -> None:
 
 
 def _lease(descriptor: int) -> None:
-    fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+    """Take a write lease.  It is refused while the idle scanner has the file in its hand."""
+    limit = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        except BlockingIOError:
+            assert time.monotonic() < limit
+            select.select([], [], [], 0.02)
+        else:
+            return
 
 
 def _read_in_time(descriptor: int) -> None:
