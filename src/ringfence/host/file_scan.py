@@ -93,7 +93,7 @@ class FileScanner:
         kind = classify(data)
         findings = self._engine.scan(data, kind=kind)
         deep = kind not in CONTAINERS
-        condemned = None if findings is CLEAN or findings.outcome is not Outcome.MALICIOUS else data
+        condemned = data if findings.outcome is Outcome.MALICIOUS else None
         return FileScan(findings, digest, deep=deep, partial=False, known=False, condemned=condemned)
 
 

@@ -24,10 +24,6 @@ _QUIET: Final = MarkWish.QUIET
 _NO_WISH: Final = MarkWish.NONE
 """Enumerations look their members up slowly: what every question needs is looked up once."""
 
-_KIND: Final = 0o170000
-_REGULAR: Final = stat.S_IFREG
-"""Of `st_mode`: inode(7).  A function call of `stat` less for each question."""
-
 
 def now_ms() -> int:
     """Monotonic milliseconds."""
@@ -73,7 +69,7 @@ class GateRoom:
             (seen.st_dev, seen.st_ino),
             (seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size),
             executes,
-            seen.st_mode & _KIND == _REGULAR,
+            stat.S_ISREG(seen.st_mode),
             pid in self.own_pids,
         )
 

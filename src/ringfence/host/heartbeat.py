@@ -23,24 +23,12 @@ def create() -> int:
     return descriptor
 
 
-class StaleLooks:
-    """Whether a beat is stale for good: at `STALE_LOOKS_MIN` looks in a row."""
-
-    def __init__(self, stale_ms: int) -> None:
-        self._stale_ms = stale_ms
-        self._looks = 0
-
-    def at(self, age_ms: int) -> bool:
-        """One more look at a beat of this age."""
-        self._looks = self._looks + 1 if age_ms > self._stale_ms else 0
-        return self._looks >= STALE_LOOKS_MIN
-
-
 class Beat:
     """One mapping of the page."""
 
     def __init__(self, descriptor: int) -> None:
         self._page = mmap.mmap(descriptor, PAGE_BYTES)
+        self._stale_looks = 0
 
     def beat(self) -> None:
         """Say that there is progress."""
@@ -53,3 +41,8 @@ class Beat:
     def age_ms(self) -> int:
         """Milliseconds since the last beat."""
         return (time.monotonic_ns() - int(_BEAT.unpack_from(self._page)[0])) // 1_000_000
+
+    def is_stale(self, stale_ms: int) -> bool:
+        """One more look: whether it was older than `stale_ms` at `STALE_LOOKS_MIN` looks in a row."""
+        self._stale_looks = self._stale_looks + 1 if self.age_ms() > stale_ms else 0
+        return self._stale_looks >= STALE_LOOKS_MIN

@@ -47,7 +47,6 @@ _NO_MARK: Final = MarkWish.NONE
 """Enumerations look their members up slowly: what every question needs is looked up once."""
 
 
-
 def source_of(mask: int) -> str:
     """Which question this event is."""
     if mask & EXEC_PERMISSION:

@@ -11,7 +11,7 @@ import socket
 from dataclasses import dataclass
 from typing import Final
 
-from ringfence.detect.findings import CLEAN, ScanFindings
+from ringfence.detect.findings import ScanFindings
 from ringfence.detect.yara import CompiledContent
 from ringfence.host import processes, sandbox
 from ringfence.host.file_scan import FileScan, FileScanner
@@ -27,7 +27,6 @@ _SCAN_BYTES: Final = HEADER.size + catalogue.SCAN_BODY.size
 _SCAN_HEADER: Final = HEADER.pack(FRAME_VERSION, catalogue.SCAN, catalogue.SCAN_BODY.size)
 _VERDICT_HEADER: Final = HEADER.pack(FRAME_VERSION, catalogue.VERDICT, catalogue.VERDICT_BODY.size)
 _NO_DIGEST: Final = bytes(32)
-_CLEAN: Final = int(Outcome.CLEAN)
 
 
 @dataclass(slots=True)
@@ -71,9 +70,6 @@ def run_scanner(context: ScanContext, descriptor: int, processor: int, *, idle: 
                 scan = files.while_somebody_waits(file, size_bytes)
             else:
                 scan = files.in_depth(file, size_bytes)
-            if scan.findings is CLEAN:
-                end.send(_VERDICT_HEADER + _clean_verdict(job, scan))
-                continue
             if scan.findings.rules and courier is not None:
                 _tell_courier(courier, context.release_index, gate_id, job, scan)
             end.send(_VERDICT_HEADER + _verdict(context, file, job, scan))
@@ -81,24 +77,11 @@ def run_scanner(context: ScanContext, descriptor: int, processor: int, *, idle: 
             os.close(file)
 
 
-def _clean_verdict(job: int, scan: FileScan) -> bytes:
-    """The common case, kept short: every first read in the machine waits for it."""
-    digest = scan.sha256 or _NO_DIGEST
-    return catalogue.VERDICT_BODY.pack(job, _CLEAN, 0, _flags(scan), catalogue.NO_RULE, digest)
-
-
-def _flags(scan: FileScan) -> int:
-    flags = catalogue.FLAG_DIGEST if scan.sha256 else 0
-    return (
-        flags
-        | (scan.deep and catalogue.FLAG_DEEP)
-        | (scan.partial and catalogue.FLAG_PARTIAL)
-        | (scan.known and catalogue.FLAG_KNOWN)
-    )
-
-
 def _verdict(context: ScanContext, file: int, job: int, scan: FileScan) -> bytes:
-    findings, flags = scan.findings, _flags(scan)
+    findings = scan.findings
+    flags = catalogue.FLAG_DIGEST if scan.sha256 else 0
+    flags |= (scan.deep and catalogue.FLAG_DEEP) | (scan.partial and catalogue.FLAG_PARTIAL)
+    flags |= scan.known and catalogue.FLAG_KNOWN
     if findings.outcome is Outcome.MALICIOUS and context.vouched.holds(_md5(file, scan.condemned)):
         flags |= catalogue.FLAG_VOUCHED
     rule = findings.rules[0] if findings.rules else catalogue.NO_RULE

@@ -20,7 +20,7 @@ from ringfence.host.ahead import Ahead
 from ringfence.host.channel import Channel, ChannelClosed, Received
 from ringfence.host.child import Arguments, run_child
 from ringfence.host.gate_room import Case, GateRoom
-from ringfence.host.heartbeat import Beat, StaleLooks
+from ringfence.host.heartbeat import Beat
 from ringfence.host.known_table import KnownTable
 from ringfence.host.marks import Marks, place_of
 from ringfence.host.outbox import Outbox
@@ -75,7 +75,7 @@ class Gate:
         )
         self._ahead = Ahead(self._room)
         self._responders = [Responder(self._room, slot) for slot in slots.foreground]
-        self._watched: tuple[int, Beat, StaleLooks] | None = None
+        self._watched: tuple[int, Beat] | None = None
         self._armed = False
         self._ready_told = False
 
@@ -216,18 +216,18 @@ class Gate:
     def _watch(self, pidfd: int, beat: int) -> None:
         if self._watched is not None:
             os.close(self._watched[0])
-        self._watched = (pidfd, Beat(beat), StaleLooks(limits.STANDBY_STALE_MS))
+        self._watched = (pidfd, Beat(beat))
         os.close(beat)
 
     def _guard_active(self) -> None:
         """As a standby: take over when the active gate is dead, or so long silent that everybody else must be too."""
         if self._watched is None or self._armed:
             return
-        pidfd, beat, stale = self._watched
+        pidfd, beat = self._watched
         poll = select.poll()
         poll.register(pidfd, select.POLLIN)
         if not poll.poll(0):
-            if not stale.at(beat.age_ms()):
+            if not beat.is_stale(limits.STANDBY_STALE_MS):
                 return
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         self._arm()

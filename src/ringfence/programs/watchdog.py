@@ -11,7 +11,7 @@ import signal
 from ringfence.host import processes, sandbox
 from ringfence.host.channel import Channel
 from ringfence.host.child import Arguments, run_child
-from ringfence.host.heartbeat import Beat, StaleLooks
+from ringfence.host.heartbeat import Beat
 from ringfence.model import limits
 from ringfence.model.errors import FrameRefused
 from ringfence.wire import catalogue
@@ -32,31 +32,30 @@ def main(arguments: Arguments, warden: Channel) -> None:
     os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
     sandbox.enter(processes.WATCHDOG)
     warden.send(catalogue.READY, catalogue.READY_PLAINLY)
-    watched: list[tuple[int, Beat, StaleLooks]] = []
+    watched: list[tuple[int, Beat]] = []
     while True:
         beat.beat()
         poll = select.poll()
         poll.register(warden, select.POLLIN)
-        for pidfd, _, _ in watched:
+        for pidfd, _ in watched:
             poll.register(pidfd, select.POLLIN)
         poll.poll(limits.HEARTBEAT_INTERVAL_MS // 2)
         while (received := warden.receive(wait=False)) is not None:
             if received.frame.type != catalogue.WATCH or len(received.descriptors) != WATCHED_DESCRIPTORS:
                 raise FrameRefused(f"the warden sent a frame of type {received.frame.type} to the watchdog", WAY_OUT)
-            stale = StaleLooks(limits.HEARTBEAT_STALE_MS)
-            watched.append((received.descriptors[0], Beat(received.descriptors[1]), stale))
+            watched.append((received.descriptors[0], Beat(received.descriptors[1])))
             os.close(received.descriptors[1])
         watched = [one for one in watched if _lives(*one)]
 
 
-def _lives(pidfd: int, beat: Beat, stale: StaleLooks) -> bool:
+def _lives(pidfd: int, beat: Beat) -> bool:
     """Kill a gate whose beat is stale; False once it is dead, and forgotten."""
     poll = select.poll()
     poll.register(pidfd, select.POLLIN)
     if poll.poll(0):
         os.close(pidfd)
         return False
-    if stale.at(beat.age_ms()):
+    if beat.is_stale(limits.HEARTBEAT_STALE_MS):
         try:
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
