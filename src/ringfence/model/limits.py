@@ -897,3 +897,33 @@ AUDIT_PREFIX_CHARACTERS_MAX: Final = 128
 
 HOST_CURSOR_CHARACTERS_MAX: Final = 1_024
 """Where a page of hosts begins: a host's name and identifier, with room for the escapes of an address."""
+
+# --- activation of releases ---------------------------------------------------------------------------------------
+
+GOOD_RELEASES_MAX: Final = 4
+"""Releases that a host can go back to, the packaged one included: two that turn bad after their soak leave a third."""
+
+RELEASE_DEATHS_MAX: Final = 3
+"""Deaths of a good release's engine (and ends of the host that nobody ordered) before it is refused: one is chance, two
+happen on a bad day, the third in `FORGIVE_STEPS` x `FORGIVE_STEP_MS` is a pattern."""
+
+TRIAL_STARTS_MAX: Final = 2
+"""Starts of one trial: a loss of power or a hostile file does not refuse a release, and a second end does.  Not above
+`RELEASE_DEATHS_MAX`, so that a trial never costs a host more than a good release may."""
+
+FORGIVE_STEP_MS: Final = 3_600_000
+"""Calm that is written down as one step: at most an hour of it is lost with a restart, and the disk is written once."""
+
+FORGIVE_STEPS: Final = 6
+"""Steps of calm that forgive one death: a host that is switched off every evening forgives, a release that kills every
+other hour is refused on the same day."""
+
+REFUSED_RELEASES_MAX: Final = 64
+"""Refusals that a host remembers one by one: months of nothing but bad releases.  Past it the oldest becomes a rank."""
+
+ACTIVATION_TICK_MS_MAX: Final = 5_000
+"""Longest time that one look at the clock may count: the warden looks five times a second, so a clock that jumps ahead,
+or a machine that slept, is not taken for calm."""
+
+ACTIVATION_TEXT_CHARACTERS_MAX: Final = 240
+"""Text of a refusal, pin or hold: a rule's error or a person's reason in one line."""
