@@ -767,6 +767,32 @@ RULE_PROBE_TIMEOUT_S: Final = 2
 RULE_PROBE_WAIT_S: Final = 60
 """Longest wait for the child that compiles and probes a batch: its eight probes, and compiling on a busy machine."""
 
+# --- proving content --------------------------------------------------------------------------------------------
+
+PROOF_BYTES_MAX: Final = 4_194_304
+"""A proof document: 8,192 findings of half a KiB; a host reads it with each release."""
+
+PROOF_FINDINGS_MAX: Final = 8_192
+"""Findings of a proof; past it a release is refused for reasons enough, and the count of the rest is told."""
+
+PROOF_FIGURES_ROWS_MAX: Final = 64
+"""Measured numbers of one check."""
+
+PROOF_ENGINES_ENTRIES_MAX: Final = 64
+"""Sensor builds that one proof speaks for: a fleet has a handful, a long-lived product some dozens."""
+
+PROOF_SLOWEST_ROWS_MAX: Final = 64
+"""Most expensive rules that a proof names: more than a person reads."""
+
+PROOF_WAIVERS_ENTRIES_MAX: Final = 1_024
+"""Waivers that a proof tells about."""
+
+PROOF_TEXT_CHARACTERS_MAX: Final = 512
+"""Text of one finding; a file's name; a reason."""
+
+PROOF_GOODWARE_FILES_MIN: Final = 1_000
+"""Goodware files below which a release counts as not tried on goodware: any plain system has tens of thousands."""
+
 FILTER_CHOICES_MAX: Final = 200
 """Entries of one drop-down of the alert filters; past it a person types."""
 
