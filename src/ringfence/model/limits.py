@@ -501,6 +501,54 @@ SELF_TESTS_MAX: Final = 65_536
 SAMPLE_BYTES_MAX: Final = 1_048_576
 """One self-test's input.  Self-tests run on every host before activation, so they are small."""
 
+DETECTION_PACKS_MAX: Final = 256
+"""Files of rules over events of a release: as many as packs."""
+
+DETECTION_PACK_BYTES_MAX: Final = 8_388_608
+"""One file of rules over events: all 3,750 public Sigma rules are 3.6 MB."""
+
+DETECTION_CONTAINERS_MAX: Final = 1_048_576
+"""Lists and objects of one such file: twenty bytes for each is less than any real rule takes."""
+
+DETECTION_DEPTH_MAX: Final = 64
+"""Nesting of one such file: a rule's condition of depth 24 is two levels for each, and the file is some around it."""
+
+CONTRACT_EVENTS_MAX: Final = 4_096
+"""Pairs of event type and field that a release may need: all public Sigma rules use about 600."""
+
+WAIVERS_BYTES_MAX: Final = 1_048_576
+"""All waivers of a release: a few hundred of 2 KiB."""
+
+WAIVERS_FILES_MAX: Final = 256
+"""Waivers of a release: whoever needs more has rules to correct."""
+
+WAIVER_KEYS_MAX: Final = 16
+"""Keys whose waivers a content directory accepts: the few people who may take a risk for everybody."""
+
+WAIVER_DAYS_MAX: Final = 366
+"""Longest life of a waiver: what is right to excuse longer than a year is a check to correct."""
+
+PROOF_BYTES_MAX: Final = 16_777_216
+"""The proof inside a release: a KiB for each of the most rules that a release may hold."""
+
+RELEASE_COMPILE_CPU_MS_MAX: Final = 25_000
+"""Most CPU that a release may claim for compiling: what a zygote can have before `PROCESS_READY_MS` is over."""
+
+RELEASE_COMPILE_CPU_MS_DEFAULT: Final = 10_000
+"""CPU of compiling where the author claims nothing: twice what all 8,870 public rules take."""
+
+RELEASE_COMPILE_BYTES_MAX: Final = 1_073_741_824
+"""Most resident memory that a release may claim for compiling: the bound at which a zygote is ended."""
+
+RELEASE_COMPILE_BYTES_DEFAULT: Final = 536_870_912
+"""Resident memory of compiling where the author claims nothing: three times what all public rules take."""
+
+RELEASE_SCAN_US_PER_MIB_MAX: Final = 100_000
+"""Most CPU for scanning 1 MiB that a release may claim: eight times what all public rules take together."""
+
+RELEASE_SCAN_US_PER_MIB_DEFAULT: Final = 25_000
+"""CPU for scanning 1 MiB where the author claims nothing: twice what all public rules take together."""
+
 RELEASE_VERSION_MAX: Final = 2_147_483_647
 """Version of a release: a release each second would last 68 years."""
 

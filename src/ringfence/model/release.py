@@ -1,18 +1,27 @@
 """A release: a set of detection content with everything that is needed to judge it.
 
-A release names its packs (YARA source), the rules inside them, the self-tests that must hold, and the contract: which
-engine modules and external variables the packs need.  `wire/release.py` reads and writes the bytes; whoever holds a
-`Release` may rely on what is said here:
+A release names its packs (YARA source), the rules inside them, the self-tests that must hold, its detections (rules
+over events), and the contract: which inputs they need of a sensor.  `wire/release.py` reads and writes the bytes;
+whoever holds a `Release` may rely on what is said here:
 
 1. `manifest.packs` and `packs` are in the order of their names, and name the same packs.
 2. `manifest.rules` is in the order of the identifiers, which are unique; each rule's pack exists, no pack is empty.
 3. `manifest.self_tests` is in the order (rule, sample), without repetition; rule and sample exist; no sample is idle.
 4. Private rules stand in a pack's source only: they never report, so they have no entry.
+5. `manifest.detections` and `detections` are in the order of their names, and name the same.  Each holds its rules and
+   their self-tests itself (`wire/detection_ir.py`): the lists above are about YARA only.
+6. `proof` and `waivers` are there exactly if the manifest names their digests.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
+from ringfence.model.contract import EventNeed
+from ringfence.model.limits import (
+    RELEASE_COMPILE_BYTES_DEFAULT,
+    RELEASE_COMPILE_CPU_MS_DEFAULT,
+    RELEASE_SCAN_US_PER_MIB_DEFAULT,
+)
 from ringfence.model.records import RuleAction, Severity
 
 RELEASE_FORMAT: Final = 1
@@ -87,11 +96,35 @@ class SelfTest:
 
 
 @dataclass(frozen=True, slots=True)
+class DetectionEntry:
+    """One file of rules over events."""
+
+    name: str
+    path: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Contract:
-    """What the packs need of the sensor.  A sensor that does not supply all of it refuses the release."""
+    """What the release needs of the sensor.  A sensor that does not supply all of it refuses the release."""
 
     yara_modules: tuple[str, ...]
     yara_variables: tuple[str, ...]
+    events: tuple[EventNeed, ...] = ()
+    """In the order (type, field)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What the release may cost.  Its proof shows that it costs less, and a host holds it to that."""
+
+    compile_cpu_ms: int = RELEASE_COMPILE_CPU_MS_DEFAULT
+    compile_bytes: int = RELEASE_COMPILE_BYTES_DEFAULT
+    """Resident memory of the process that compiles it."""
+
+    scan_us_per_mib: int = RELEASE_SCAN_US_PER_MIB_DEFAULT
+    """CPU of all its rules together, over ordinary files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +138,16 @@ class Manifest:
     packs: tuple[PackEntry, ...]
     rules: tuple[RuleEntry, ...]
     self_tests: tuple[SelfTest, ...]
+    detections: tuple[DetectionEntry, ...] = ()
+    budget: Budget = Budget()
+    waivers_sha256: str = ""
+    """Digest of the member `waivers.json`, or "": no finding of the checks was waived."""
+
+    proof_sha256: str = ""
+    """Digest of the member `proof.json`, or "": nobody has proven the release.
+
+    A proof is about the manifest's canonical bytes with this field empty: their digest is its subject.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +156,14 @@ class Pack:
 
     entry: PackEntry
     source: str
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionPack:
+    """Rules over events, in the canonical bytes of `wire/detection_ir.py`."""
+
+    entry: DetectionEntry
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,3 +181,9 @@ class Release:
     manifest: Manifest
     packs: tuple[Pack, ...]
     samples: tuple[Sample, ...]
+    detections: tuple[DetectionPack, ...] = ()
+    waivers: bytes = b""
+    """The canonical bytes of `wire/waiver.py`, or nothing."""
+
+    proof: bytes = b""
+    """The canonical bytes of the proof, or nothing."""

@@ -9,11 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
+from ringfence.host.tree_walk import shown
 from ringfence.model.errors import ContentRefused, PathRefused
 from ringfence.model.limits import RELEASE_BYTES_MAX
 from ringfence.model.release import Release
 from ringfence.programs.starter_content import starter_release
 from ringfence.wire.release import decode_release
+from ringfence.wire.waiver import decode_waivers, waiver_digest
 
 
 def command(
@@ -22,27 +24,32 @@ def command(
     rules: Annotated[bool, typer.Option("--rules", help="List every rule.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show what a release holds: its packs, rules, self-tests and what it needs of a sensor.
+    """Show what a release holds: packs, rules, self-tests, waivers, its proof, and what it needs and may cost.
 
     Example: ringfence content show starter.release --rules
     """
     data = starter_release() if file is None else read_release_file(file)
-    release = _decoded(data, file)
-    facts = _facts(release, data)
+    release = decode_release_file(data, file)
+    facts = release_facts(release, data)
     if as_json:
         print(json.dumps(facts))
         return
-    for name in ("name", "version", "description", "sha256", "size_bytes", "needs_modules", "needs_variables"):
-        print(f"{name:<16} {facts[name] if not isinstance(facts[name], list) else ', '.join(facts[name]) or '-'}")
-    print(f"{'rules':<16} {len(facts['rules'])}: {_counted(release, 'action')}; {_counted(release, 'severity')}")
-    print(f"{'self-tests':<16} {len(release.manifest.self_tests)} on {len(release.samples)} samples")
+    for name, value in _summary(release, facts):
+        print(f"{name:<16} {shown(value)}")
     for pack in facts["packs"]:
         print(f"pack {pack['name']:<24} {pack['rules']:>5} rules for class {pack['file_class']}")
+    for pack in facts["detections"]:
+        print(f"events {pack['name']:<22} {pack['size_bytes']:>5} bytes of rules over events")
+    for waiver in facts["waivers"]:
+        subject = f"{waiver['file']} {waiver['rule']}".strip()
+        text = f"{waiver['code']} in {subject} until {waiver['expires']}, by {waiver['signer']}: {waiver['reason']}"
+        print(f"waived {shown(text)}")
     for rule in release.manifest.rules if rules else ():
-        print(f"rule {rule.identifier:<40} {rule.action:<5} {rule.severity:<13} {rule.technique:<9} {rule.author}")
+        text = f"{rule.identifier:<40} {rule.action:<5} {rule.severity:<13} {rule.technique:<9} {rule.author}"
+        print(f"rule {shown(text)}")
 
 
-def _decoded(data: bytes, file: Path | None) -> Release:
+def decode_release_file(data: bytes, file: Path | None) -> Release:
     """The release in `data`; a refusal names the file that it came from."""
     try:
         return decode_release(data)
@@ -68,7 +75,8 @@ def read_release_file(path: Path) -> bytes:
     return data
 
 
-def _facts(release: Release, data: bytes) -> dict[str, Any]:
+def release_facts(release: Release, data: bytes) -> dict[str, Any]:
+    """Everything that the command says, as one JSON object."""
     manifest = release.manifest
     of_pack = Counter(rule.pack for rule in manifest.rules)
     return {
@@ -79,10 +87,56 @@ def _facts(release: Release, data: bytes) -> dict[str, Any]:
         "size_bytes": len(data),
         "needs_modules": list(manifest.contract.yara_modules),
         "needs_variables": list(manifest.contract.yara_variables),
+        "needs_events": [asdict(need) for need in manifest.contract.events],
+        "budget": asdict(manifest.budget),
         "packs": [asdict(pack) | {"rules": of_pack[pack.name]} for pack in manifest.packs],
         "rules": [asdict(rule) for rule in manifest.rules],
         "self_tests": [asdict(test) for test in manifest.self_tests],
+        "detections": [asdict(pack) for pack in manifest.detections],
+        "waivers": _waivers(release.waivers),
+        "proof_sha256": manifest.proof_sha256,
     }
+
+
+def _summary(release: Release, facts: dict[str, Any]) -> list[tuple[str, str]]:
+    """The first lines, each a name and what it is."""
+    manifest, budget = release.manifest, release.manifest.budget
+    fields = ", ".join(f"{need.type}.{need.field} ({need.kind})" for need in manifest.contract.events)
+    cost = (
+        f"{budget.compile_cpu_ms} ms and {budget.compile_bytes} bytes to compile,"
+        f" {budget.scan_us_per_mib} us to scan 1 MiB"
+    )
+    return [
+        *((name, str(facts[name])) for name in ("name", "version", "description", "sha256", "size_bytes")),
+        ("proof", manifest.proof_sha256 or "none"),
+        ("needs_modules", ", ".join(manifest.contract.yara_modules) or "-"),
+        ("needs_variables", ", ".join(manifest.contract.yara_variables) or "-"),
+        ("needs_events", fields or "-"),
+        ("budget", cost),
+        ("rules", f"{len(facts['rules'])}: {_counted(release, 'action')}; {_counted(release, 'severity')}"),
+        ("self-tests", f"{len(manifest.self_tests)} on {len(release.samples)} samples"),
+    ]
+
+
+def _waivers(data: bytes) -> list[dict[str, str]]:
+    """The waivers of a release, each with its signer's name."""
+    if not data:
+        return []
+    book = decode_waivers(data)
+    names = {key.public: key.name for key in book.keys}
+    return [
+        {
+            "sha256": waiver_digest(signed),
+            "signer": names[signed.key],
+            "code": signed.waiver.code,
+            "file": signed.waiver.file,
+            "rule": signed.waiver.rule,
+            "reason": signed.waiver.reason,
+            "issued": signed.waiver.issued.isoformat(),
+            "expires": signed.waiver.expires.isoformat(),
+        }
+        for signed in book.waivers
+    ]
 
 
 def _counted(release: Release, field: str) -> str:

@@ -54,7 +54,14 @@ def encode(value: JsonValue) -> bytes:
         raise ContentRefused(f"has no canonical form: {error}", WAY_OUT) from error
 
 
-def decode(data: bytes, *, file: str, bytes_max: int) -> JsonValue:
+def decode(
+    data: bytes,
+    *,
+    file: str,
+    bytes_max: int,
+    depth_max: int = JSON_DEPTH_MAX,
+    containers_max: int = JSON_CONTAINERS_MAX,
+) -> JsonValue:
     """The value of the canonical document `data`, which is called `file` in errors.
 
     Raises ContentRefused for anything that `encode` would not have written, with the offset of the trouble.
@@ -65,7 +72,7 @@ def decode(data: bytes, *, file: str, bytes_max: int) -> JsonValue:
         text = data.decode()
     except UnicodeDecodeError as error:
         refuse("is not UTF-8", file, f"byte {error.start}")
-    _check_shape(text, file)
+    _check_shape(text, file, depth_max, containers_max)
     try:
         value: JsonValue = _decoder(file).decode(text)
     except json.JSONDecodeError as error:
@@ -101,7 +108,7 @@ def _decoder(file: str) -> json.JSONDecoder:
     )
 
 
-def _check_shape(text: str, file: str) -> None:
+def _check_shape(text: str, file: str, depth_max: int, containers_max: int) -> None:
     """Refuse deep nesting and too many parts before the parser, which recurses, sees it."""
     depth = containers = 0
     for token in _TOKENS.finditer(text):
@@ -109,10 +116,10 @@ def _check_shape(text: str, file: str) -> None:
         if mark in "[{":
             depth += 1
             containers += 1
-            if containers > JSON_CONTAINERS_MAX:
-                refuse(f"has more than {JSON_CONTAINERS_MAX} lists and objects", file, f"character {token.start()}")
-            if depth > JSON_DEPTH_MAX:
-                refuse(f"is nested deeper than {JSON_DEPTH_MAX}", file, f"character {token.start()}")
+            if containers > containers_max:
+                refuse(f"has more than {containers_max} lists and objects", file, f"character {token.start()}")
+            if depth > depth_max:
+                refuse(f"is nested deeper than {depth_max}", file, f"character {token.start()}")
         elif mark in "]}":
             depth -= 1
 

@@ -8,11 +8,18 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
+from ringfence.model.contract import EventNeed, FieldKind
 from ringfence.model.limits import (
+    CONTRACT_EVENTS_MAX,
+    DETECTION_PACK_BYTES_MAX,
+    DETECTION_PACKS_MAX,
     MANIFEST_BYTES_MAX,
     NAME_CHARACTERS_MAX,
     PACK_SOURCE_BYTES_MAX,
     PACKS_MAX,
+    RELEASE_COMPILE_BYTES_MAX,
+    RELEASE_COMPILE_CPU_MS_MAX,
+    RELEASE_SCAN_US_PER_MIB_MAX,
     RELEASE_VERSION_MAX,
     RULE_IDENTIFIER_CHARACTERS_MAX,
     RULE_TEXT_CHARACTERS_MAX,
@@ -25,7 +32,9 @@ from ringfence.model.release import (
     RELEASE_FORMAT,
     YARA_MODULES,
     YARA_VARIABLES,
+    Budget,
     Contract,
+    DetectionEntry,
     Manifest,
     PackEntry,
     RuleEntry,
@@ -42,10 +51,16 @@ RELEASE_NAME: Final = re.compile(rf"[a-z0-9][a-z0-9.-]{{0,{NAME_CHARACTERS_MAX -
 PACK_NAME: Final = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{NAME_CHARACTERS_MAX - 1}}}")
 RULE_IDENTIFIER: Final = re.compile(rf"[A-Za-z_][A-Za-z0-9_]{{0,{RULE_IDENTIFIER_CHARACTERS_MAX - 1}}}")
 SHA256: Final = re.compile(r"[0-9a-f]{64}")
+SHA256_OR_NONE: Final = re.compile(r"(?:[0-9a-f]{64})?")
+EVENT_TYPE: Final = re.compile(rf"[a-z][a-z0-9_]{{0,{NAME_CHARACTERS_MAX - 1}}}")
+EVENT_FIELD: Final = re.compile(rf"[A-Za-z][A-Za-z0-9_.-]{{0,{NAME_CHARACTERS_MAX - 1}}}")
 TECHNIQUE: Final = re.compile(r"(?:T[0-9]{4}(?:\.[0-9]{3})?)?")
 
-_TOP: Final = frozenset({"format", "name", "version", "description", "contract", "packs", "rules", "self_tests"})
-_CONTRACT: Final = frozenset({"yara_modules", "yara_variables"})
+_TOP: Final = frozenset({"format"} | set(Manifest.__dataclass_fields__))
+_CONTRACT: Final = frozenset({"yara_modules", "yara_variables", "events"})
+_EVENT: Final = frozenset({"type", "field", "kind"})
+_BUDGET: Final = frozenset({"compile_cpu_ms", "compile_bytes", "scan_us_per_mib"})
+_DETECTION: Final = frozenset({"name", "path", "sha256", "size_bytes"})
 _PACK: Final = frozenset({"name", "file_class", "path", "sha256", "size_bytes"})
 _RULE: Final = frozenset(
     {"identifier", "pack", "author", "description", "severity", "action", "technique", "reference", "licence"}
@@ -56,6 +71,11 @@ _SELF_TEST: Final = frozenset({"rule", "sample_sha256", "expects_match"})
 def pack_path(name: str) -> str:
     """Where the pack `name` stands in a release."""
     return f"yara/{name}.yar"
+
+
+def detection_path(name: str) -> str:
+    """Where the rules over events called `name` stand in a release."""
+    return f"detections/{name}.json"
 
 
 def decode_manifest(data: bytes) -> Manifest:
@@ -73,10 +93,15 @@ def decode_manifest(data: bytes) -> Manifest:
         contract=Contract(
             yara_modules=contract.words("yara_modules", YARA_MODULES),
             yara_variables=contract.words("yara_variables", YARA_VARIABLES),
+            events=tuple(_event(row) for row in contract.rows("events", CONTRACT_EVENTS_MAX, _EVENT)),
         ),
+        budget=read_budget(top.inner("budget", _BUDGET)),
         packs=tuple(_pack(row) for row in top.rows("packs", PACKS_MAX, _PACK)),
         rules=tuple(read_rule(row, RuleEntry) for row in top.rows("rules", RULES_MAX, _RULE)),
         self_tests=tuple(_self_test(row) for row in top.rows("self_tests", SELF_TESTS_MAX, _SELF_TEST)),
+        detections=tuple(_detection(row) for row in top.rows("detections", DETECTION_PACKS_MAX, _DETECTION)),
+        waivers_sha256=top.word("waivers_sha256", SHA256_OR_NONE),
+        proof_sha256=top.word("proof_sha256", SHA256_OR_NONE),
     )
     _check_references(manifest)
     return manifest
@@ -93,10 +118,15 @@ def encode_manifest(manifest: Manifest) -> bytes:
             "contract": {
                 "yara_modules": list(manifest.contract.yara_modules),
                 "yara_variables": list(manifest.contract.yara_variables),
+                "events": [{name: getattr(need, name) for name in _EVENT} for need in manifest.contract.events],
             },
+            "budget": {name: getattr(manifest.budget, name) for name in _BUDGET},
             "packs": [{name: getattr(pack, name) for name in _PACK} for pack in manifest.packs],
             "rules": [{name: getattr(rule, name) for name in _RULE} for rule in manifest.rules],
             "self_tests": [{name: getattr(test, name) for name in _SELF_TEST} for test in manifest.self_tests],
+            "detections": [{name: getattr(pack, name) for name in _DETECTION} for pack in manifest.detections],
+            "waivers_sha256": manifest.waivers_sha256,
+            "proof_sha256": manifest.proof_sha256,
         }
     )
 
@@ -109,6 +139,33 @@ def _pack(row: Fields) -> PackEntry:
         path=row.one_of("path", frozenset({pack_path(name)})),
         sha256=row.word("sha256", SHA256),
         size_bytes=row.integer("size_bytes", 1, PACK_SOURCE_BYTES_MAX),
+    )
+
+
+def _detection(row: Fields) -> DetectionEntry:
+    name = row.word("name", PACK_NAME)
+    return DetectionEntry(
+        name=name,
+        path=row.one_of("path", frozenset({detection_path(name)})),
+        sha256=row.word("sha256", SHA256),
+        size_bytes=row.integer("size_bytes", 1, DETECTION_PACK_BYTES_MAX),
+    )
+
+
+def _event(row: Fields) -> EventNeed:
+    return EventNeed(
+        type=row.word("type", EVENT_TYPE),
+        field=row.word("field", EVENT_FIELD),
+        kind=row.choice("kind", FieldKind),
+    )
+
+
+def read_budget(row: Fields) -> Budget:
+    """A budget, within what any release may claim."""
+    return Budget(
+        compile_cpu_ms=row.integer("compile_cpu_ms", 1, RELEASE_COMPILE_CPU_MS_MAX),
+        compile_bytes=row.integer("compile_bytes", 1, RELEASE_COMPILE_BYTES_MAX),
+        scan_us_per_mib=row.integer("scan_us_per_mib", 1, RELEASE_SCAN_US_PER_MIB_MAX),
     )
 
 
@@ -140,6 +197,8 @@ def _check_references(manifest: Manifest) -> None:
     _check_rising("packs", [pack.name for pack in manifest.packs])
     _check_rising("rules", [rule.identifier for rule in manifest.rules])
     _check_rising("self_tests", [f"{test.rule} {test.sample_sha256}" for test in manifest.self_tests])
+    _check_rising("detections", [pack.name for pack in manifest.detections])
+    _check_rising("contract/events", [f"{need.type} {need.field}" for need in manifest.contract.events])
     packs = {pack.name for pack in manifest.packs}
     rules = {rule.identifier for rule in manifest.rules}
     _check_named("rules", (rule.pack for rule in manifest.rules), packs, "pack")

@@ -7,8 +7,10 @@ has `manifest.json` first, then every other member in the order of the names; ea
 1. Sizes are compared with the bounds of `model/limits.py` before anything of that size is made.
 2. A header is not interpreted but compared: only name and size are read from it, the rest must be what we would write.
    So links, devices, sparse files, long-name records, odd modes and times do not exist in this format.
-3. Names are `manifest.json`, `yara/<pack>.yar` and `samples/<sha256>`: no path can leave the release.
+3. Names are `manifest.json`, `yara/<pack>.yar`, `detections/<pack>.json`, `samples/<sha256>`, `waivers.json` and
+   `proof.json`: no path can leave the release.
 4. The members are exactly those that the manifest names, with the sizes and digests that it says.
+5. Rules over events and waivers are read strictly.  The proof is only held to its digest: whoever wants one reads it.
 
 Canonical is the tar, not the frame: another zstd may pack the same bytes differently, and a host must not refuse a
 release because its library is newer than the author's.  The digest and the signature are over the frame.
@@ -24,9 +26,13 @@ import zstandard
 
 from ringfence.model.errors import ContentRefused
 from ringfence.model.limits import (
+    DETECTION_CONTAINERS_MAX,
+    DETECTION_DEPTH_MAX,
+    DETECTION_PACK_BYTES_MAX,
     MANIFEST_BYTES_MAX,
     NAME_CHARACTERS_MAX,
     PACK_SOURCE_BYTES_MAX,
+    PROOF_BYTES_MAX,
     RELEASE_BYTES_MAX,
     RELEASE_MEMBERS_MAX,
     RELEASE_RATIO_FREE_BYTES,
@@ -34,10 +40,15 @@ from ringfence.model.limits import (
     RELEASE_UNPACKED_BYTES_MAX,
     RELEASE_WINDOW_BYTES_MAX,
     SAMPLE_BYTES_MAX,
+    WAIVERS_BYTES_MAX,
 )
-from ringfence.model.release import Manifest, Pack, Release, Sample
+from ringfence.model.release import DetectionPack, Manifest, Pack, Release, Sample
+from ringfence.wire import canonical
 from ringfence.wire.canonical import WAY_OUT, refuse
 from ringfence.wire.manifest import MANIFEST_NAME, decode_manifest, encode_manifest
+from ringfence.wire.waiver import WAIVERS_NAME, decode_waivers
+
+PROOF_NAME: Final = "proof.json"
 
 COMPRESSION_LEVEL: Final = 19
 """Authors build once, hosts unpack often."""
@@ -53,12 +64,18 @@ _OCTAL: Final = re.compile(rb"[0-7]{11}\0")
 _NAMES: Final = re.compile(
     r"(?P<manifest>manifest\.json)"
     rf"|(?P<pack>yara/[a-z0-9][a-z0-9_-]{{0,{NAME_CHARACTERS_MAX - 1}}}\.yar)"
+    rf"|(?P<detections>detections/[a-z0-9][a-z0-9_-]{{0,{NAME_CHARACTERS_MAX - 1}}}\.json)"
     r"|(?P<sample>samples/[0-9a-f]{64})"
+    r"|(?P<waivers>waivers\.json)"
+    r"|(?P<proof>proof\.json)"
 )
 _MEMBER_BYTES_MAX: Final = {
     "manifest": MANIFEST_BYTES_MAX,
     "pack": PACK_SOURCE_BYTES_MAX,
+    "detections": DETECTION_PACK_BYTES_MAX,
     "sample": SAMPLE_BYTES_MAX,
+    "waivers": WAIVERS_BYTES_MAX,
+    "proof": PROOF_BYTES_MAX,
 }
 
 
@@ -73,9 +90,19 @@ def decode_release(data: bytes) -> Release:
     samples = tuple(
         Sample(sha256, _take(members, f"samples/{sha256}", sha256, None)) for sha256 in _sample_names(manifest)
     )
+    detections = tuple(
+        DetectionPack(entry, _take(members, entry.path, entry.sha256, entry.size_bytes))
+        for entry in manifest.detections
+    )
+    for pack in detections:
+        _check_detections(pack)
+    waivers = _take_optional(members, WAIVERS_NAME, manifest.waivers_sha256)
+    if waivers:
+        decode_waivers(waivers)
+    proof = _take_optional(members, PROOF_NAME, manifest.proof_sha256)
     for name in members:
         refuse("is not named by the manifest", name)
-    return Release(manifest, packs, samples)
+    return Release(manifest, packs, samples, detections, waivers, proof)
 
 
 def encode_release(release: Release) -> bytes:
@@ -83,6 +110,8 @@ def encode_release(release: Release) -> bytes:
     members = [(MANIFEST_NAME, encode_manifest(release.manifest))]
     others = [(pack.entry.path, pack.source.encode(errors="surrogatepass")) for pack in release.packs]
     others += [(f"samples/{sample.sha256}", sample.content) for sample in release.samples]
+    others += [(pack.entry.path, pack.data) for pack in release.detections]
+    others += [(name, data) for name, data in ((WAIVERS_NAME, release.waivers), (PROOF_NAME, release.proof)) if data]
     members += sorted(others)
     archive = b"".join(_header(name, len(content)) + _padded(content) for name, content in members) + _END
     compressor = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL, write_checksum=True, write_content_size=True)
@@ -207,6 +236,25 @@ def _take(members: dict[str, bytes], path: str, sha256: str, size_bytes: int | N
     if hashlib.sha256(content).hexdigest() != sha256:
         refuse("has another SHA-256 than the manifest says", path)
     return content
+
+
+def _take_optional(members: dict[str, bytes], path: str, sha256: str) -> bytes:
+    """Remove the member `path` and return it; nothing where the manifest names no digest of it."""
+    content = _take(members, path, sha256, None) if sha256 else b""
+    if sha256 and not content:
+        refuse("is empty", path)
+    return content
+
+
+def _check_detections(pack: DetectionPack) -> None:
+    """Refuse what is not canonical JSON of bounded shape."""
+    canonical.decode(
+        pack.data,
+        file=pack.entry.path,
+        bytes_max=DETECTION_PACK_BYTES_MAX,
+        depth_max=DETECTION_DEPTH_MAX,
+        containers_max=DETECTION_CONTAINERS_MAX,
+    )
 
 
 def _text(path: str, content: bytes) -> str:

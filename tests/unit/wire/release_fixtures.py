@@ -1,13 +1,18 @@
 """Small releases for tests: one that has something of everything, and pieces to take it apart."""
 
+import datetime as dt
 import hashlib
 from collections.abc import Iterable
 
 import zstandard
 
+from ringfence.model.contract import EventNeed, FieldKind
 from ringfence.model.records import RuleAction, Severity
 from ringfence.model.release import (
+    Budget,
     Contract,
+    DetectionEntry,
+    DetectionPack,
     Manifest,
     Pack,
     PackEntry,
@@ -16,7 +21,9 @@ from ringfence.model.release import (
     Sample,
     SelfTest,
 )
-from ringfence.wire.manifest import pack_path
+from ringfence.model.waiver import SignedWaiver, Waiver, WaiverBook, WaiverKey
+from ringfence.wire.manifest import detection_path, pack_path
+from ringfence.wire.waiver import encode_waivers
 
 
 def digest(content: bytes) -> str:
@@ -45,8 +52,22 @@ def make_rule(identifier: str, pack: str, action: RuleAction = RuleAction.ALERT)
     )
 
 
+def make_detections(name: str, data: bytes) -> DetectionPack:
+    """Rules over events with a right entry."""
+    return DetectionPack(DetectionEntry(name, detection_path(name), digest(data), len(data)), data)
+
+
+def make_waiver(code: str = "yara/slow-pattern") -> SignedWaiver:
+    """A waiver whose signature nobody made."""
+    waiver = Waiver(code, "rules/a.yar", "one", "ab" * 32, "tried", dt.date(2026, 11, 1), dt.date(2027, 1, 31))
+    return SignedWaiver(waiver, "cd" * 32, "ef" * 64)
+
+
 def small_release() -> Release:
-    """Two packs, three rules, three self-tests on two samples."""
+    """Two packs, three rules, three self-tests on two samples, rules over events, a waiver, and a proof."""
+    events = make_detections("linux-01", b'{"rules":[["and",[1]]]}')
+    waivers = encode_waivers(WaiverBook((WaiverKey("Ann", "cd" * 32),), (make_waiver(),)))
+    proof = b'{"proof":1}'
     any_pack = make_pack(
         "any-01", "any", 'rule one { strings: $a = "one" condition: $a }\nrule two { condition: false }\n'
     )
@@ -65,12 +86,16 @@ def small_release() -> Release:
         name="small",
         version=7,
         description="A small release",
-        contract=Contract((), ("filename",)),
+        contract=Contract((), ("filename",), (EventNeed("process_creation", "Image", FieldKind.TEXT),)),
         packs=(any_pack.entry, elf_pack.entry),
         rules=(make_rule("one", "any-01", RuleAction.BLOCK), make_rule("three", "elf-01"), make_rule("two", "any-01")),
         self_tests=tuple(tests),
+        detections=(events.entry,),
+        budget=Budget(1_000, 1_000_000, 500),
+        waivers_sha256=digest(waivers),
+        proof_sha256=digest(proof),
     )
-    return Release(manifest, (any_pack, elf_pack), samples)
+    return Release(manifest, (any_pack, elf_pack), samples, (events,), waivers, proof)
 
 
 def compress(archive: bytes, *, level: int = 1) -> bytes:

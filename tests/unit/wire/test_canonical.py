@@ -144,3 +144,12 @@ def test_fields_refuse_by_place() -> None:
 def test_fields_want_exactly_the_names(value: JsonValue) -> None:
     with pytest.raises(ContentRefused):
         Fields(value, frozenset("a"), file="f")
+
+
+def test_a_reader_may_set_its_own_bounds_of_shape() -> None:
+    nested = b"[[[[[[[[[1]]]]]]]]]"
+    with pytest.raises(ContentRefused, match="nested deeper than 8"):
+        canonical.decode(nested, file="x", bytes_max=100)
+    assert canonical.decode(nested, file="x", bytes_max=100, depth_max=9) == [[[[[[[[[1]]]]]]]]]
+    with pytest.raises(ContentRefused, match="more than 2 lists"):
+        canonical.decode(b"[[],[]]", file="x", bytes_max=100, containers_max=2)

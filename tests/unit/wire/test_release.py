@@ -37,6 +37,8 @@ def members_of(release: Release) -> list[tuple[bytes, bytes]]:
     """The members of `release` in canonical order."""
     others = [(f"samples/{sample.sha256}".encode(), sample.content) for sample in release.samples]
     others += [(pack.entry.path.encode(), pack.source.encode()) for pack in release.packs]
+    others += [(pack.entry.path.encode(), pack.data) for pack in release.detections]
+    others += [(b"waivers.json", release.waivers), (b"proof.json", release.proof)]
     return [(b"manifest.json", encode_manifest(release.manifest)), *sorted(others)]
 
 
@@ -209,6 +211,52 @@ def test_refuses_source_that_is_not_text() -> None:
     manifest = dataclasses.replace(RELEASE.manifest, packs=(entry,), rules=(make_rule("one", "any-01"),), self_tests=())
     archive = archive_of([(b"manifest.json", encode_manifest(manifest)), (b"yara/any-01.yar", content)])
     assert refused(compress(archive)).position == "byte 5"
+
+
+def with_member(name: str, content: bytes) -> bytes:
+    """The small release with another member `name`, and a manifest that agrees with it."""
+    entry = dataclasses.replace(RELEASE.detections[0].entry, sha256=digest(content), size_bytes=len(content))
+    changes: dict[str, object] = {
+        "detections/linux-01.json": {"detections": (entry,)},
+        "waivers.json": {"waivers_sha256": digest(content)},
+        "proof.json": {"proof_sha256": digest(content)},
+    }
+    manifest = dataclasses.replace(RELEASE.manifest, **changes[name])  # type: ignore[arg-type]
+    members = dict(members_of(RELEASE)) | {name.encode(): content, b"manifest.json": encode_manifest(manifest)}
+    return compress(archive_of([(b"manifest.json", members.pop(b"manifest.json")), *sorted(members.items())]))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "word"),
+    [
+        ("detections/linux-01.json", b"{", "is not JSON"),
+        ("detections/linux-01.json", b"[ ]", "not canonical"),
+        ("detections/linux-01.json", b'{"a":1,"a":1}', "repeats the key"),
+        ("detections/linux-01.json", b"[1.5]", "not an integer"),
+        ("detections/linux-01.json", b"[" * 65 + b"]" * 65, "nested deeper"),
+        ("waivers.json", b"{}", "lacks the field"),
+        ("waivers.json", b"", "is empty"),
+        ("proof.json", b"", "is empty"),
+    ],
+)
+def test_refuses_members_that_are_not_what_they_say(name: str, content: bytes, word: str) -> None:
+    assert refused(with_member(name, content), word).file == name
+
+
+def test_a_release_without_proof_and_waivers_has_no_such_members() -> None:
+    manifest = dataclasses.replace(RELEASE.manifest, proof_sha256="", waivers_sha256="")
+    plain = dataclasses.replace(RELEASE, manifest=manifest, proof=b"", waivers=b"")
+    data = encode_release(plain)
+    assert decode_release(data) == plain
+    with tarfile.open(fileobj=io.BytesIO(decompress(data))) as archive:
+        assert not {"proof.json", "waivers.json"} & set(archive.getnames())
+
+
+def test_the_proof_changes_nothing_of_what_is_proven() -> None:
+    other = dataclasses.replace(RELEASE.manifest, proof_sha256=digest(b"another"))
+    assert encode_manifest(dataclasses.replace(other, proof_sha256="")) == encode_manifest(
+        dataclasses.replace(RELEASE.manifest, proof_sha256="")
+    )
 
 
 def test_encode_refuses_what_decode_would() -> None:

@@ -111,6 +111,8 @@ def damaged_values(chance: random.Random) -> bytes:
         change_value(chance, manifest)
     if chance.random() < 0.3:
         change_source(chance, members, manifest)
+    if chance.random() < 0.3:
+        change_document(chance, members, manifest)
     members[b"manifest.json"] = canonical.encode(manifest)
     return compress(archive_of([(name, members[name]) for name in sorted(members)]))
 
@@ -141,6 +143,21 @@ def change_source(chance: random.Random, members: dict[bytes, bytes], manifest: 
     packs = manifest.get("packs")
     for pack in packs if isinstance(packs, list) else ():
         if isinstance(pack, dict) and pack.get("name") == "any-01":
+            pack |= {"sha256": digest(content), "size_bytes": len(content)}
+
+
+def change_document(chance: random.Random, members: dict[bytes, bytes], manifest: dict[str, Any]) -> None:
+    """Other values in the waivers or the rules over events, with the digests following."""
+    name = chance.choice((b"waivers.json", b"detections/linux-01.json"))
+    document = json.loads(members[name])
+    change_value(chance, document)
+    members[name] = content = canonical.encode(document)
+    if name == b"waivers.json":
+        manifest["waivers_sha256"] = digest(content)
+        return
+    packs = manifest.get("detections")
+    for pack in packs if isinstance(packs, list) else ():
+        if isinstance(pack, dict):
             pack |= {"sha256": digest(content), "size_bytes": len(content)}
 
 
