@@ -528,9 +528,6 @@ WAIVER_KEYS_MAX: Final = 16
 WAIVER_DAYS_MAX: Final = 366
 """Longest life of a waiver: what is right to excuse longer than a year is a check to correct."""
 
-PROOF_BYTES_MAX: Final = 16_777_216
-"""The proof inside a release: a KiB for each of the most rules that a release may hold."""
-
 RELEASE_COMPILE_CPU_MS_MAX: Final = 25_000
 """Most CPU that a release may claim for compiling: what a zygote can have before `PROCESS_READY_MS` is over."""
 
