@@ -558,6 +558,62 @@ RULE_IDENTIFIER_CHARACTERS_MAX: Final = 128
 RULE_TEXT_CHARACTERS_MAX: Final = 1_024
 """Author, description, reference or licence of a rule: they travel in every alert."""
 
+# --- detections (Sigma) -------------------------------------------------------------------------------------------
+
+DETECTION_RULES_MAX: Final = 8_192
+"""Rules of one pack: twice all public ones; a mask of that many bits is still one machine operation of microseconds."""
+
+DETECTION_TESTS_MAX: Final = 32_768
+"""Self-tests of one pack: four for each rule."""
+
+DETECTION_NODES_MAX: Final = 262_144
+"""Nodes and values of all conditions of one pack; all public rules together have a third of it."""
+
+DETECTION_RULE_NODES_MAX: Final = 20_000
+"""Nodes and values of one rule's condition; the largest public rule has 4,433, one in a hundred more than 95."""
+
+DETECTION_RULE_DEPTH_MAX: Final = 24
+"""Nesting of a condition; the deepest public one has 6.  Everything that walks one recurses so deep and no deeper."""
+
+DETECTION_LITERAL_CHARACTERS_MAX: Final = 4_096
+"""Text that a rule looks for: as long as a path can be."""
+
+DETECTION_GLOB_WORDS_MAX: Final = 64
+"""Texts and wildcards of one glob; public rules have up to 6 stars."""
+
+DETECTION_REGEX_CHARACTERS_MAX: Final = 2_048
+"""Length of an expression; the longest public one has 217 characters."""
+
+DETECTION_REGEX_BYTES_MAX: Final = 4_194_304
+"""Memory of one expression: its program, and the states that RE2 keeps while it searches."""
+
+DETECTION_NUMBER_DIGITS_MAX: Final = 32
+"""Digits before and after the point of a number that is compared; longer texts are no numbers."""
+
+DETECTION_FIELD_CHARACTERS_MAX: Final = 128
+"""Name of a field of an event."""
+
+DETECTION_TECHNIQUE_ENTRIES_MAX: Final = 64
+"""ATT&CK techniques of one rule; public rules name up to a dozen."""
+
+EVENT_FIELDS_MAX: Final = 128
+"""Fields of one event; the largest public schema has half of it."""
+
+EVENT_VALUE_CHARACTERS_MAX: Final = 131_072
+"""Value of a field in a self-test: the longest single argument that the kernel gives to a process."""
+
+MATCH_MEMO_ENTRIES_MAX: Final = 2_048
+"""Values of one field whose answer of the index is remembered."""
+
+MATCH_MEMO_CHARACTERS_MAX: Final = 256
+"""Longest value that is remembered: with the bound above, a megabyte for each field at the worst."""
+
+PROBE_EVENTS_MAX: Final = 48
+"""Probe events of one rule: each of its fields long, and its first texts each in their place."""
+
+PROBE_VALUE_CHARACTERS: Final = 30_000
+"""A long value in a probe event: more than a sensor sends of a command line."""
+
 # --- the engine and what it reports -----------------------------------------------------------------------------
 
 RULES_PER_SCANNER_MAX: Final = 1_024

@@ -208,6 +208,19 @@ class Fields:
             self.refuse(name, f"must be one of {', '.join(sorted(allowed))}")
         return value
 
+    def raw(self, name: str) -> JsonValue:
+        """The value as it stands; the caller checks it."""
+        return self._table[name]
+
+    def table(self, name: str, count_max: int) -> Mapping[str, JsonValue]:
+        """An object of at most `count_max` entries; the caller checks them."""
+        value = self._table[name]
+        if not isinstance(value, Mapping):
+            self.refuse(name, "must be an object")
+        if len(value) > count_max:
+            self.refuse(name, f"has {len(value)} entries, more than the {count_max} allowed")
+        return value
+
     def items(self, name: str, count_max: int) -> Sequence[JsonValue]:
         """A list of at most `count_max` values."""
         value = self._table[name]

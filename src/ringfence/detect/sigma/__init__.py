@@ -1,0 +1,1 @@
+"""Matching Sigma rules against events."""
