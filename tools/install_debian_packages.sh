@@ -43,6 +43,9 @@ test)
     has systemd-analyze systemd
     has mount mount
     has tar tar
+    has faketime faketime
+    has softhsm2-util softhsm2
+    has pkcs11-tool opensc
     ;;
 bench)
     has gcc gcc

@@ -107,6 +107,17 @@ def _chromium() -> None:
         raise NotProvable("Debian's chromium is not installed")
 
 
+def _faketime() -> None:
+    if shutil.which("faketime") is None:
+        raise NotProvable("Debian's faketime is not installed")
+
+
+def _softhsm() -> None:
+    for need in ("softhsm2-util", "pkcs11-tool"):
+        if shutil.which(need) is None:
+            raise NotProvable(f"{need} is not installed (Debian: softhsm2, opensc)")
+
+
 PROBES: Final[dict[str, Callable[[], None]]] = {
     "root": _root,
     "fanotify-permission": _fanotify_permission,
@@ -117,5 +128,7 @@ PROBES: Final[dict[str, Callable[[], None]]] = {
     "chromium": _chromium,
     "setpriv": _setpriv,
     "dpkg": _dpkg,
+    "faketime": _faketime,
+    "a PKCS#11 token in software": _softhsm,
 }
 """Feature -> a probe that raises where it is missing."""

@@ -12,7 +12,9 @@
     ├── PartyError               a named party sent something that is refused
     │   ├── ContentRefused       65  the author of a release (or a rule) must act
     │   ├── FrameRefused         76  a process of ours broke the protocol; it is killed
-    │   └── UplinkRefused        76  a host or server sent records that are refused
+    │   ├── UplinkRefused        76  a host or server sent records that are refused
+    │   ├── SignatureRefused     81  metadata or a target that is not signed as it must be
+    │   └── KeyRefused           82  a key that is damaged, foreign, or opened with the wrong passphrase
     ├── MachineError             the machine lacks something or has run out of it
     │   ├── KernelLacks          71  a kernel feature is missing
     │   ├── NoAnswer             72  a process of ours does not answer in time
@@ -129,6 +131,20 @@ class UplinkRefused(PartyError):
 
     code = "uplink-refused"
     exit_status = 76
+
+
+class SignatureRefused(PartyError):
+    """Metadata, or what it vouches for, is not signed as it must be: too few, old, expired, damaged or mixed."""
+
+    code = "signature-refused"
+    exit_status = 81
+
+
+class KeyRefused(PartyError):
+    """A key is damaged, does not fit its role, or cannot be opened."""
+
+    code = "key-refused"
+    exit_status = 82
 
 
 class MachineError(RingfenceError):

@@ -1054,3 +1054,76 @@ or a machine that slept, is not taken for calm."""
 
 ACTIVATION_TEXT_CHARACTERS_MAX: Final = 240
 """Text of a refusal, pin or hold: a rule's error or a person's reason in one line."""
+# --- keys and signed metadata -------------------------------------------------------------------------------------
+
+KEY_FILE_BYTES_MAX: Final = 16_384
+"""A key file: a public key of at most a kilobyte, and its sealed secret."""
+
+KEY_OWNER_CHARACTERS_MAX: Final = 64
+"""Who holds a key, as `keys show` prints it."""
+
+KEY_URI_CHARACTERS_MAX: Final = 1_024
+"""Where a key's secret is: the longest are names of keys in a cloud's key service."""
+
+KEY_PUBLIC_BYTES_MAX: Final = 2_048
+"""A public key: RSA of 8192 bits has 1,050 bytes."""
+
+KEY_PASSPHRASE_CHARACTERS_MIN: Final = 12
+"""Shortest passphrase of a new key: with scrypt in front, years of guessing."""
+
+KEY_PASSPHRASE_BYTES_MAX: Final = 1_024
+"""Longest passphrase that is read from a file."""
+
+KEY_SCRYPT_RATIO: Final = 131_072
+"""scrypt's cost N of a new key file: 128 MiB and half a second for each guess."""
+
+KEY_SCRYPT_RATIO_MIN: Final = 16_384
+"""Least cost that a key file may say: below it, sealing is decoration."""
+
+KEY_SCRYPT_RATIO_MAX: Final = 262_144
+"""Greatest cost that a key file may say: 256 MiB, so that a hostile file cannot take the machine's memory."""
+
+KEYS_PER_ROLE_MAX: Final = 16
+"""Keys of one role: more people than ever meet for a ceremony."""
+
+METADATA_ROOT_BYTES_MAX: Final = 262_144
+"""Root metadata: six roles with every key at its bound."""
+
+METADATA_TIMESTAMP_BYTES_MAX: Final = 16_384
+"""Timestamp metadata: one entry and its signatures."""
+
+METADATA_SNAPSHOT_BYTES_MAX: Final = 65_536
+"""Snapshot metadata: three entries and its signatures."""
+
+METADATA_TARGETS_BYTES_MAX: Final = 2_097_152
+"""Targets metadata: `SIGNED_RELEASES_RECORDS_MAX` releases and their patches take a tenth."""
+
+METADATA_ROLLOUT_BYTES_MAX: Final = 262_144
+"""A rollout document: one channel's releases with their waves."""
+
+SIGNED_RELEASES_RECORDS_MAX: Final = 64
+"""Releases in `content` metadata; past it the oldest leaves: two months of daily releases, and no host needs more."""
+
+ROOT_LIFE_DAYS: Final = 365
+"""Life of root and of the top-level targets: a ceremony a year, with people who meet for it."""
+
+CONTENT_LIFE_DAYS: Final = 90
+"""Life of content metadata: each release renews it; a season without one is a fleet that is not looked after."""
+
+ROLLOUT_LIFE_DAYS: Final = 7
+"""Life of rollout metadata: a stolen online key is worth a week at the most after its revocation."""
+
+SNAPSHOT_LIFE_DAYS: Final = 7
+"""Life of snapshot metadata, which the server renews by itself."""
+
+TIMESTAMP_LIFE_DAYS: Final = 3
+"""Life of a timestamp: how long a freeze can stay unnoticed.  A weekend without the server makes no host stale."""
+
+ROOT_WARNING_DAYS: Final = 60
+"""When people are told that root must be renewed: two months find everybody at least once."""
+
+CONTENT_WARNING_DAYS: Final = 30
+"""When people are told that content must be renewed."""
+
+ONLINE_WARNING_DAYS: Final = 1
+"""When people are told that the server has not renewed what it renews each day: it is broken."""

@@ -27,6 +27,13 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "content build": ("ringfence.programs.content_build", "Build a release from a directory of rules."),
     "content show": ("ringfence.programs.content_show", "Show what a release holds."),
     "content import-yara": ("ringfence.programs.content_import", "Turn a public YARA pack into a content directory."),
+    "keys create": ("ringfence.programs.keys_create", "Make a key, or name one in a token or a cloud's key service."),
+    "keys init": ("ringfence.programs.keys_init", "Begin a repository: its first documents, for people to sign."),
+    "keys sign": ("ringfence.programs.keys_sign", "Show what a document says, ask, and sign it; needs no network."),
+    "keys rotate": ("ringfence.programs.keys_rotate", "Give a role other keys."),
+    "keys revoke": ("ringfence.programs.keys_revoke", "Take a lost or stolen key out of its role."),
+    "keys renew": ("ringfence.programs.keys_renew", "Give a document a later expiry."),
+    "keys show": ("ringfence.programs.keys_show", "Show who signed what, what is missing, what expires when."),
 }
 """Command words -> (module, one line of help).  The README's table of commands is checked against it."""
 
