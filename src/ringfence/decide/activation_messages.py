@@ -8,8 +8,11 @@ What the shell owes the machine:
 2. Commands are performed in order.  A step persists at most once, as its first command.  When that fails, the shell
    performs nothing else of that step and says `PersistFailed`; every other event means that it was made durable.
 3. A release's file is in the store, durably and verified, before `Offered`.  Files are removed by `Forget` only.
-4. `Run` is the level that holds until the next `Run` or `Idle`: the shell starts the engine, again if it has died,
-   with its own pauses.  It need not be the first start: after a death the machine says it again.
+4. `Run` is the level that holds until the next `Run` or `Idle`.  The engine of that release is started, after a death
+   with the shell's own pauses; one that lives goes on.  Every `Run` is answered by `EngineReady` once the engine
+   answers, at once if it does.  An engine that has died is started again only by the next `Run`.
+5. One death is one event.  What a process said that was stopped or replaced meanwhile is dropped, and its end is no
+   death.  A release whose file is not there when it is needed is `Damaged`.
 """
 
 from dataclasses import dataclass
@@ -36,8 +39,9 @@ class Guard(StrEnum):
 class Booted:
     """The warden starts.
 
-    `clean`: it ended in order, or only it ended (same boot id), or this is the first start ever.  Everything else is
-    an end of the host that nobody ordered.  The mark of an orderly end is removed, durably, before the first start.
+    `clean`: it ended in order, or the host lived on (same boot id) and nothing of ours was killed for memory, or this
+    is the first start ever.  Everything else is an end that nobody ordered.  The mark of an orderly end is removed,
+    durably, before `Booted` is said.
     `begun`: this is the first life of the warden in this boot of the host; only then does `guard` count.
     """
 
@@ -204,8 +208,21 @@ class PersistFailed:
 
 
 Event = (
-    Booted | Offered | Compiled | CompileFailed | ShadowReport | EngineReady | EngineDied | BreakerTripped | Tick
-    | Pinned | Unpinned | Held | HoldLifted | Damaged | PersistFailed
+    Booted
+    | Offered
+    | Compiled
+    | CompileFailed
+    | ShadowReport
+    | EngineReady
+    | EngineDied
+    | BreakerTripped
+    | Tick
+    | Pinned
+    | Unpinned
+    | Held
+    | HoldLifted
+    | Damaged
+    | PersistFailed
 )
 
 # --- commands ---------------------------------------------------------------------------------------------------
@@ -236,7 +253,7 @@ class StartShadow:
 
 @dataclass(frozen=True, slots=True)
 class StopCandidate:
-    """End the candidate's zygote and its shadow.  Nothing happens to what runs."""
+    """End the candidate's zygote and its shadow, if it is beside what runs.  Nothing happens to what runs."""
 
     release: ReleaseKey
 
@@ -277,7 +294,9 @@ class ReportKind(StrEnum):
 
     DIED = "died"
     FORGIVEN = "forgiven"
-    FELL_BACK = "fell-back"
+    RUNS = "runs"
+    """Something else runs from now on; the text is the word for how the host came to it."""
+
     IDLE = "idle"
     LOST = "lost"
     """The file of a release is gone or damaged."""

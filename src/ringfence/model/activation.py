@@ -3,7 +3,8 @@
 The constructors refuse states that cannot exist, so whoever holds an `ActivationState` may rely on this:
 
 1. `chain` is never empty.  Its last entry is the packaged baseline; the one before was proven first, the first last.
-2. No release is twice in the chain, none in it is refused, and the candidate is neither refused nor in it.
+2. No release is twice in the chain, none in it is refused, and the candidate is not in it.  A candidate that was
+   refused has newer metadata than its refusal, or the operator's word; the refusal stays until the trial ends well.
 3. Every list is within its bound, every text is one printable line.
 
 Wall time appears only in what people read: no decision looks at it.
@@ -96,11 +97,23 @@ class How(StrEnum):
     WITHDRAWN = "withdrawn"
     """What was soaking made room for the operator's word or for a new start; it was not refused."""
 
+    CHOSEN = "chosen"
+    """The operator loaded a release that was good already."""
+
+    GUARDED = "guarded"
+    """The boot guard ordered it: boots with what ran before did not become healthy."""
+
+    CAUTIOUS = "cautious"
+    """The host went down without order and its record cannot be written: the baseline runs until it can."""
+
+    RETURNED = "returned"
+    """What kept it from running is over: caution, the boot guard's word, or a death that was forgiven."""
+
     GAVE_UP = "gave-up"
     """Even the baseline died too often, or its file is lost: nothing runs for a while."""
 
-    FORGIVEN = "forgiven"
-    """Nothing ran, a death was forgiven, and the baseline is tried again."""
+    SWITCHED_OFF = "switched-off"
+    """The boot guard ordered that nothing runs until the operator says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +207,8 @@ class Arrival:
     at_s: int
 
     def __post_init__(self) -> None:
-        _require((self.release is None) == (self.how is How.GAVE_UP), "nothing runs only where the host gave up")
+        nothing = self.how in (How.GAVE_UP, How.SWITCHED_OFF)
+        _require((self.release is None) == nothing, "nothing runs only where the host gave up or the guard said so")
         _require_time(self.at_s)
 
 
@@ -230,7 +244,10 @@ class ActivationState:
         _require(good.isdisjoint(bad), "a release is good and refused")
         if self.candidate is not None:
             tried = self.candidate.release.sha256
-            _require(tried not in good and tried not in bad, "what is tried is known already")
+            _require(tried not in good, "what is tried is good already")
+            refusal = self.refusal_of(tried)
+            if refusal is not None and not self.candidate.by_operator:
+                _require(self.candidate.signed_version > refusal.signed_version, "what is tried is refused")
 
     @property
     def baseline(self) -> Proven:

@@ -1048,9 +1048,54 @@ other hour is refused on the same day."""
 REFUSED_RELEASES_MAX: Final = 64
 """Refusals that a host remembers one by one: months of nothing but bad releases.  Past it the oldest becomes a rank."""
 
+SHADOW_MS_MIN: Final = 60_000
+"""Shortest shadow: timers, log rotation and the next cron minute happen within it."""
+
+SHADOW_MS_MAX: Final = 3_600_000
+"""Longest shadow: a host that cannot compare `SHADOW_QUESTIONS_MIN` files in an hour, replays included, proves nothing
+today; the trial ends without a result."""
+
+SHADOW_QUESTIONS_MIN: Final = 200
+"""Comparisons that a shadow needs, live and replayed: a rule that refuses one file in a hundred shows nearly
+surely."""
+
+SHADOW_KNOWN_FILES_MAX: Final = 1
+"""Files that the host has had for long and that a candidate may newly refuse: one may be an old infection, found at
+last."""
+
+SHADOW_NEW_FILES_MAX: Final = 16
+"""Files of any kind that a candidate may newly refuse: an infection leaves a handful, a bad rule hits hundreds."""
+
+SHADOW_DEATHS_MAX: Final = 2
+"""Scanners that may die with a candidate and not with the good release: a hostile file can do it, three are a
+pattern."""
+
+SHADOW_TIMEOUTS_FREE_FILES: Final = 2
+"""Files that may run into the deadline with the candidate alone before their share is looked at: a busy moment."""
+
+SHADOW_TIMEOUTS_MAX_PERCENT: Final = 1
+"""Comparisons in a hundred that may run into the deadline with the candidate and not with the good release."""
+
+SHADOW_TIME_RATIO_MAX: Final = 4
+"""Time of the candidate over time of the good release for the same files.  Twice the rules cost twice as much; a
+runaway pattern costs a hundred times."""
+
+SHADOW_TIME_FREE_MS: Final = 2_000
+"""Time of a candidate below which the ratio says nothing: first scans warm the caches."""
+
+SHADOW_ASIDE_MS: Final = 21_600_000
+"""Pause before a release whose trial ended without a result is tried again in the same life of the warden: a quiet host
+does not compile all day."""
+
+SOAK_MS: Final = 600_000
+"""How long a release runs before it is good: services restart, timers fire, somebody logs in."""
+
 ACTIVATION_TICK_MS_MAX: Final = 5_000
 """Longest time that one look at the clock may count: the warden looks five times a second, so a clock that jumps ahead,
 or a machine that slept, is not taken for calm."""
+
+PERSIST_RETRY_MS: Final = 5_000
+"""Pause before a record that could not be written is written again: room on a full disk does not come sooner."""
 
 ACTIVATION_TEXT_CHARACTERS_MAX: Final = 240
 """Text of a refusal, pin or hold: a rule's error or a person's reason in one line."""
