@@ -3,7 +3,8 @@
     python tools/generate_docs.py [--check]
 
 `docs/messages.md` comes from `wire/catalogue.py`, `docs/exit-status.md` from `model/errors.py`, `docs/limits.md` from
-`model/limits.py`, `docs/processes.md` from `host/processes.py`.
+`model/limits.py`, `docs/processes.md` from `host/processes.py`; `docs/contract.md` and the contract of this build,
+`src/ringfence/contract.json`, from `detect/supplied.py`.
 
 With `--check` nothing is written: the exit status is 1 where a document is stale, and it is named.
 """
@@ -13,12 +14,16 @@ import ast
 import inspect
 import sys
 from collections.abc import Callable, Iterable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from ringfence import __version__
+from ringfence.detect.supplied import ENGINE, supplied_contract
 from ringfence.host import processes, sandbox
 from ringfence.model import errors, limits
 from ringfence.wire import catalogue
+from ringfence.wire.contract import contract_digest, encode_contract
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 NOTICE: Final = "<!-- Made by tools/generate_docs.py: do not edit, run `make docs`. -->\n\n"
@@ -110,13 +115,48 @@ def processes_document() -> str:
     return "\n".join(lines) + "\n"
 
 
+def contract_document() -> str:
+    """`docs/contract.md`: what this build supplies to content."""
+    contract = supplied_contract(__version__, version(ENGINE))
+    lines = [
+        "# What this build supplies to content\n",
+        "The contract of this build, made from the code that supplies the inputs; `src/ringfence/contract.json` is the",
+        "same for machines. Every host's loader holds a release against its own, and refuses one that needs an input",
+        "more. `ringfence content show --contract` prints it for the inventory of a fleet.\n",
+        "| | |",
+        "| --- | --- |",
+        f"| build | `{contract.build}` |",
+        f"| SHA-256 | `{contract_digest(contract)}` |",
+        f"| engine | {contract.engine} {contract.engine_version} |",
+        f"| release format | {contract.release_format} |",
+        f"| rules over events | {contract.detection_format or 'none: this build has no detector yet'} |",
+        f"| YARA modules | {_listed(contract.yara_modules)} |",
+        f"| YARA variables | {_listed(contract.yara_variables)}: a verdict belongs to the bytes, whatever their name |",
+        f"| file classes | {_listed(contract.file_classes)} |",
+    ]
+    lines += [f"| `{name}` | {value:,} |" for name, value in contract.limits]
+    for event in contract.events:
+        fields = _listed(f"`{field.name}` ({field.kind})" for field in event.fields)
+        lines.append(f"| event `{event.name}`, {event.arity} fields | {fields} |")
+    return "\n".join(lines) + "\n"
+
+
+def contract_file() -> str:
+    """`src/ringfence/contract.json`."""
+    return encode_contract(supplied_contract(__version__, version(ENGINE))).decode()
+
+
 DOCUMENTS: Final[dict[str, Callable[[], str]]] = {
     "docs/messages.md": messages_document,
     "docs/exit-status.md": exit_status_document,
     "docs/limits.md": limits_document,
     "docs/processes.md": processes_document,
+    "docs/contract.md": contract_document,
 }
 """Path -> what makes its text."""
+
+FILES: Final[dict[str, Callable[[], str]]] = {"src/ringfence/contract.json": contract_file}
+"""Path -> what makes the whole of it."""
 
 
 def main(arguments: list[str]) -> int:
@@ -125,9 +165,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; fail where a document is stale")
     check = parser.parse_args(arguments).check
     stale = []
-    for name, make in DOCUMENTS.items():
+    texts = {name: NOTICE + make() for name, make in DOCUMENTS.items()} | {name: make() for name, make in FILES.items()}
+    for name, text in texts.items():
         path = ROOT / name
-        text = NOTICE + make()
         if path.is_file() and path.read_text(encoding="utf-8") == text:
             continue
         stale.append(name)

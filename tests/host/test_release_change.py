@@ -14,6 +14,7 @@ from tests.support.machine import kernel_requires
 from ringfence.host import operator_socket
 from ringfence.host.child import reported
 from ringfence.model.errors import ContentRefused
+from ringfence.model.release import Contract
 from ringfence.wire import catalogue
 
 OTHER = 'rule other { strings: $a = "another-thing" condition: $a }'
@@ -52,8 +53,10 @@ def test_a_new_release_judges_known_files_anew(live: LiveSensor) -> None:
         b"not a release",
         release_of(RULE, "live_test")[:-7],
         release_of("rule broken { condition: nonsense }", "broken"),
+        release_of('rule hidden { condition: filename == "a" }', "hidden"),
+        release_of('rule named { condition: filename == "a" }', "named", contract=Contract((), ("filename",))),
     ],
-    ids=["empty", "foreign", "cut off", "does not compile"],
+    ids=["empty", "foreign", "cut off", "does not compile", "hides what it reads", "reads what nobody supplies"],
 )
 def test_a_release_that_is_refused_leaves_the_old_one(live: LiveSensor, release: bytes) -> None:
     answer = _load(live, release)

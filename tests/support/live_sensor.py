@@ -41,7 +41,11 @@ PATIENCE_S: Final = 30.0
 
 
 def release_of(
-    source: str, *names: str, action: RuleAction = RuleAction.BLOCK, samples: tuple[bytes, ...] = ()
+    source: str,
+    *names: str,
+    action: RuleAction = RuleAction.BLOCK,
+    samples: tuple[bytes, ...] = (),
+    contract: Contract = Contract((), ()),  # noqa: B008 - a frozen value
 ) -> bytes:
     """A release of one pack with the rules `names`; the first of them must not match the samples."""
     text = source.encode()
@@ -52,7 +56,7 @@ def release_of(
         for name in names
     )
     manifest = Manifest(
-        name="live", version=1, description="of a test", contract=Contract((), ()), packs=(pack,), rules=rules,
+        name="live", version=1, description="of a test", contract=contract, packs=(pack,), rules=rules,
         self_tests=tuple(SelfTest(names[0], digest, expects_match=False) for digest in sorted(contents)),
     )
     kept = tuple(Sample(digest, contents[digest]) for digest in sorted(contents))

@@ -22,6 +22,7 @@ from ringfence.author.content_dir import (
 )
 from ringfence.author.packing import PackedSource, clusters_of, pack_up
 from ringfence.author.yara_source import SourceRule
+from ringfence.detect.rule_outline import outline
 from ringfence.detect.self_tests import check_self_tests
 from ringfence.detect.yara import compile_release
 from ringfence.model.errors import ContentRefused
@@ -70,7 +71,7 @@ def build_release(content: ContentDirectory, version: int | None = None) -> Rele
         name=content.head.name,
         version=content.head.version if version is None else version,
         description=content.head.description,
-        contract=_contract(packs, rules.values()),
+        contract=_contract(packs),
         packs=tuple(_entry(pack) for pack in packs),
         rules=tuple(sorted(entries, key=lambda entry: entry.identifier)),
         self_tests=tests,
@@ -115,13 +116,12 @@ def _entry(pack: PackedSource) -> PackEntry:
     )
 
 
-def _contract(packs: Sequence[PackedSource], rules: Iterable[SourceRule]) -> Contract:
-    """What the packs need: modules, and those external variables whose names occur in a condition."""
-    terms = set(chain.from_iterable(rule.terms for rule in rules))
-    return Contract(
-        yara_modules=tuple(sorted(set(chain.from_iterable(pack.modules for pack in packs)))),
-        yara_variables=tuple(sorted(YARA_VARIABLES & terms)),
-    )
+def _contract(packs: Sequence[PackedSource]) -> Contract:
+    """What the packs need, read as a host reads it: imported modules, and external variables that conditions name."""
+    outlines = [outline(pack.source) for pack in packs]
+    named = frozenset[str]().union(*(rule.inputs for declared in outlines for rule in declared.rules))
+    modules = frozenset[str]().union(*(declared.imports for declared in outlines))
+    return Contract(yara_modules=tuple(sorted(modules)), yara_variables=tuple(sorted(named & YARA_VARIABLES)))
 
 
 def _self_tests(tests: Sequence[AuthoredTest], rules: dict[str, SourceRule]) -> tuple[SelfTest, ...]:

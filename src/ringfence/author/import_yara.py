@@ -3,7 +3,8 @@
 1. Every `.yar` and `.yara` file below the directory is read, links are not followed.  Files that only include others
    (indexes) are passed over: what they include is met anyway.
 2. Rules that refer to each other are taken or refused together.  Refused: licences against commercial use, modules that
-   content may not use, too many patterns, what the engine refuses or warns about, and what is slow (`author/probe.py`).
+   content may not use, external variables that no sensor supplies, too many patterns, what the engine refuses or warns
+   about, and what is slow (`author/probe.py`).
 3. A rule whose name is taken gets a number behind it; one that is word for word the same as another is passed over.
 4. Metadata becomes ours (`author/import_metadata.py`); the rest of it stays.
 5. Every file that is written has a name of its own, also where upper and lower case are the same.
@@ -22,7 +23,8 @@ from ringfence.author.content_dir import CONTENT_FILE, RULE_SUFFIXES, read_text,
 from ringfence.author.import_metadata import NON_COMMERCIAL, clean, licence_of, with_our_metadata
 from ringfence.author.packing import Cluster, clusters_of
 from ringfence.author.probe import Candidate, Prober
-from ringfence.author.yara_source import SourceReader, SourceRule, referred
+from ringfence.author.yara_source import SourceReader, SourceRule, referred, variables_of
+from ringfence.detect.supplied import VARIABLES
 from ringfence.model.errors import ContentRefused, PathRefused
 from ringfence.model.limits import NAME_CHARACTERS_MAX, RULE_IDENTIFIER_CHARACTERS_MAX, RULE_PATTERNS_MAX
 from ringfence.model.records import RuleAction
@@ -220,6 +222,8 @@ def _sort_out(cluster: Cluster, work: _FileWork) -> None:
             reason = "its licence forbids commercial use"
         elif foreign := sorted(rule.modules - YARA_MODULES):
             reason = f"imports the module {foreign[0]!r}, which content may not use"
+        elif unsupplied := sorted(variables_of(rule) - set(VARIABLES)):
+            reason = f"reads the variable {unsupplied[0]!r}, which no sensor supplies"
         elif len(rule.patterns) > RULE_PATTERNS_MAX:
             reason = f"has {len(rule.patterns)} patterns, more than {RULE_PATTERNS_MAX}"
         if reason:

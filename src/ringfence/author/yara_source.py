@@ -7,6 +7,7 @@ from its metadata: several rules on one line are no trouble.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 from plyara import Plyara
@@ -14,6 +15,7 @@ from plyara.exceptions import ParseError
 
 from ringfence.detect.rule_outline import outline
 from ringfence.model.errors import ContentRefused
+from ringfence.model.release import YARA_VARIABLES
 
 MetaValue = str | int | bool
 
@@ -111,6 +113,11 @@ def referred(rule: SourceRule, names: Iterable[str]) -> frozenset[str]:
     }
     many = {name for name in known for stem in stems if name.startswith(stem)}
     return ((known & frozenset(rule.terms)) | many) - {rule.identifier}
+
+
+def variables_of(rule: SourceRule) -> frozenset[str]:
+    """The external variables that the condition of `rule` names; after a dot such a name is a module's field."""
+    return frozenset(term for before, term in pairwise(("", *rule.terms)) if before != ".") & YARA_VARIABLES
 
 
 def unescaped(text: str) -> str:

@@ -9,6 +9,8 @@ is not believed:
 3. `ANY_PART`: it only asks for patterns to be there.
 4. A rule that refers to another rule has at least that rule's scope.
 
+It also says which *inputs* each rule reads: imported modules and external variables that its condition names.
+
 This is a reader of words, not a parser: where it errs, the engine's compiler refuses the source, and `detect/yara.py`
 refuses a source in which the engine finds other rules than this reader.
 """
@@ -18,6 +20,8 @@ from dataclasses import dataclass, replace
 from enum import IntEnum, unique
 from itertools import pairwise
 from typing import Final
+
+from ringfence.model.release import YARA_VARIABLES
 
 
 @unique
@@ -42,6 +46,9 @@ class DeclaredRule:
     start: int
     """Offset of its first word: `rule`, or the marks before it."""
 
+    inputs: frozenset[str] = frozenset()
+    """Modules and external variables that its own condition names; what follows a dot is a module's field."""
+
 
 @dataclass(frozen=True, slots=True)
 class PackOutline:
@@ -57,7 +64,7 @@ _TOKEN: Final = re.compile(
   | (?P<text>    "(?:[^"\\\n]|\\.)*+"? )
   | (?P<bytes>   =\s*+\{ (?: /\*.*?(?:\*/|\Z) | //[^\n]*+ | [^}] )*+ \}? )
   | (?P<regex>   /(?:[^/\\\n]|\\.)*+/?[is]* )
-  | (?P<mark>    [<>=!]= | [<>{}:-] )
+  | (?P<mark>    [<>=!]= | [<>{}:.-] )
   | (?P<word>    [$@\#!]?[A-Za-z_][A-Za-z0-9_]*+ | [@\#!$] )
     """,
     re.VERBOSE | re.DOTALL,
@@ -113,9 +120,20 @@ def _rules(source: str, tokens: list[_Token], modules: frozenset[str]) -> list[t
             first -= 1
         private = "private" in {token.text for token in tokens[first:place]}
         words = frozenset(token.text for token in condition if token.kind == "word")
-        rule = DeclaredRule(name.text, private, _scope(condition, modules), line, tokens[first].offset)
+        inputs = _inputs(condition, modules)
+        rule = DeclaredRule(name.text, private, _scope(condition, modules), line, tokens[first].offset, inputs)
         found.append((rule, words))
     return found
+
+
+def _inputs(condition: list[_Token], modules: frozenset[str]) -> frozenset[str]:
+    """Which modules and external variables the condition names."""
+    named = {
+        token.text
+        for before, token in pairwise([_Token("mark", "", 0), *condition])
+        if token.kind == "word" and before.text != "."
+    }
+    return frozenset(named & (modules | YARA_VARIABLES))
 
 
 def _condition(tokens: list[_Token]) -> list[_Token]:

@@ -32,7 +32,8 @@ import yara_x
 from ringfence.detect.file_type import FileClass, classify
 from ringfence.detect.findings import CLEAN, RuleMatch, ScanFindings, member_label
 from ringfence.detect.findings import join as join_findings
-from ringfence.detect.rule_outline import PackOutline, RuleScope, outline
+from ringfence.detect.needs import outlines_of
+from ringfence.detect.rule_outline import PackOutline, RuleScope
 from ringfence.detect.scan_plan import SIEVE_NAMESPACE, Part, ScannerPlan, plan_scanners
 from ringfence.model.errors import ContentRefused
 from ringfence.model.limits import (
@@ -291,17 +292,17 @@ def _matches(place: int, rule: yara_x.Rule, data: bytes, member: str, room: int)
 # --- compiling ----------------------------------------------------------------------------------------------------
 
 
-def compile_release(release: Release) -> CompiledContent:
+def compile_release(release: Release, outlines: Sequence[PackOutline] | None = None) -> CompiledContent:
     """Compile every pack of `release`.  Raises ContentRefused naming the pack and the line, and nothing else.
 
-    CPU and memory are not bounded here: 16,000 rules take some seconds, hostile source may take minutes.  Run it in a
-    process that may be killed.
+    `outlines` are those of its packs, for who has read them already.  CPU and memory are not bounded here: 16,000 rules
+    take some seconds, hostile source may take minutes.  Run it in a process that may be killed.
     """
     packs = release.packs
     for pack in packs:
         if pack.entry.file_class not in FILE_CLASSES:
             _refuse(pack, f"no file is of class {pack.entry.file_class!r}", "")
-    outlines = tuple(outline(pack.source) for pack in packs)
+    outlines = outlines or outlines_of(release)
     rules = _rules_of(release, outlines)
     plan = plan_scanners(packs, outlines)
     if len(plan.scanners) > ENGINE_SCANNERS_MAX:

@@ -516,6 +516,21 @@ DETECTION_DEPTH_MAX: Final = 64
 CONTRACT_EVENTS_MAX: Final = 4_096
 """Pairs of event type and field that a release may need: all public Sigma rules use about 600."""
 
+CONTRACT_BYTES_MAX: Final = 1_048_576
+"""The contract of a sensor build: 256 event types of 64 fields are a third of it."""
+
+CONTRACT_WORDS_MAX: Final = 1_024
+"""Modules, variables, classes or limits of a contract; each list of ours has fewer than 32."""
+
+CONTRACT_TYPES_ENTRIES_MAX: Final = 256
+"""Types of event that a sensor may supply: public Sigma rules know about 100."""
+
+CONTRACT_EVENT_FIELDS_MAX: Final = 256
+"""Fields of one type of event: the largest of the public ones has about 60."""
+
+CONTRACTS_FILES_MAX: Final = 256
+"""Sensor builds of one fleet: a long-lived product has some dozens."""
+
 WAIVERS_BYTES_MAX: Final = 1_048_576
 """All waivers of a release: a few hundred of 2 KiB."""
 

@@ -13,6 +13,7 @@ from ringfence.host.tree_walk import shown
 from ringfence.model.errors import ContentRefused, PathRefused
 from ringfence.model.limits import RELEASE_BYTES_MAX
 from ringfence.model.release import Release
+from ringfence.programs.own_contract import own_contract_bytes
 from ringfence.programs.starter_content import starter_release
 from ringfence.wire.release import decode_release
 from ringfence.wire.waiver import decode_waivers, waiver_digest
@@ -22,12 +23,21 @@ def command(
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="A release; default: the packaged one.")] = None,
     *,
     rules: Annotated[bool, typer.Option("--rules", help="List every rule.")] = False,
+    contract: Annotated[
+        bool, typer.Option("--contract", help="Print instead what this build supplies to content, for an inventory.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show what a release holds: packs, rules, self-tests, waivers, its proof, and what it needs and may cost.
+    r"""Show what a release holds: packs, rules, self-tests, waivers, its proof, and what it needs and may cost.
 
-    Example: ringfence content show starter.release --rules
+    \b
+    Examples:
+      ringfence content show starter.release --rules
+      ringfence content show --contract > contracts/this-build.json
     """
+    if contract:
+        print(own_contract_bytes().decode(), end="")
+        return
     data = starter_release() if file is None else read_release_file(file)
     release = decode_release_file(data, file)
     facts = release_facts(release, data)

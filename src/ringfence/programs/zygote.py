@@ -11,6 +11,7 @@ import selectors
 import signal
 from dataclasses import dataclass, field
 
+from ringfence.detect.needs import check_declared, needs_of, outlines_of
 from ringfence.detect.self_tests import check_self_tests
 from ringfence.detect.yara import CompiledContent, compile_release
 from ringfence.host import processes, sandbox
@@ -20,9 +21,12 @@ from ringfence.host.heartbeat import Beat
 from ringfence.host.scan_process import ScanContext, run_scanner
 from ringfence.host.vouched import VouchedDigests, from_dpkg
 from ringfence.model import limits
+from ringfence.model.contract import SensorContract
 from ringfence.model.errors import ContentRefused, FrameRefused
 from ringfence.model.records import ReleaseReference, RuleReference
 from ringfence.model.release import Manifest, Release
+from ringfence.programs.own_contract import own_contract
+from ringfence.trust.eligibility import check_eligible
 from ringfence.wire import catalogue
 from ringfence.wire.frames import WAY_OUT, unpack_exact
 from ringfence.wire.release import decode_release
@@ -135,8 +139,11 @@ def _reap() -> None:
         pass
 
 
-def _load(content_descriptor: int) -> tuple[CompiledContent, bytes, Manifest]:
-    """Decode and compile the release in the sealed memory file; the rule table for the courier; the manifest."""
+def _load(content_descriptor: int, contract: SensorContract) -> tuple[CompiledContent, bytes, Manifest]:
+    """Decode and compile the release in the sealed memory file; the rule table for the courier; the manifest.
+
+    A release that needs an input which this build does not supply is refused before anything is compiled.
+    """
     size = os.fstat(content_descriptor).st_size
     data = bytearray()
     while len(data) < size:
@@ -145,7 +152,11 @@ def _load(content_descriptor: int) -> tuple[CompiledContent, bytes, Manifest]:
             raise ContentRefused("the release in memory is shorter than it says", CONTENT_WAY_OUT)
         data += piece
     release = decode_release(bytes(data))
-    content = compile_release(release)
+    outlines = outlines_of(release)
+    needs = needs_of(release, outlines)
+    check_declared(release, needs)
+    check_eligible(needs, (contract,))
+    content = compile_release(release, outlines)
     _self_test(release, content)
     return content, encode_rule_table(_table(release, bytes(data))), release.manifest
 
@@ -221,8 +232,9 @@ def main(arguments: Arguments, warden: Channel) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     vouched: VouchedDigests = from_dpkg()
+    contract = own_contract()  # the last file that this process opens
     sandbox.enter(processes.ZYGOTE)
-    content, table, manifest = _load(arguments.number("content-fd"))
+    content, table, manifest = _load(arguments.number("content-fd"), contract)
     context = ScanContext(
         content=content,
         vouched=vouched,

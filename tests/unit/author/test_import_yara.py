@@ -28,16 +28,17 @@ PACK = {
         "private rule is_elf { condition: uint32(0) == 0x464c457f }\n"
         'rule First { meta: author = "Ann" score = 80 strings: $a = "first" condition: is_elf and $a }\n'
         'rule Second { strings: $a = "second" condition: First and $a }\n'
-        'rule Named { condition: filename matches /x/ and extension == "sh" and filesize > 3 }\n'
+        'rule Named { strings: $a = "named" condition: $a and filesize > 3 }\n'
     ),
     "b/two.yara": (
         'rule First { strings: $a = "another first" condition: $a }\n'
-        'rule Named { condition: filename matches /x/ and extension == "sh" and filesize > 3 }\n'
+        'rule Named { strings: $a = "named" condition: $a and filesize > 3 }\n'
         "rule Always { condition: true }\n"
         "rule Slow { strings: $a = /(a+)+b/ condition: $a }\n"
         "rule Loops { condition: for any i in (0..filesize) : ("
         " for any j in (0..filesize) : ( uint8(i) == uint8(j) + 9 ) ) }\n"
         'rule NonCommercial { meta: license = "CC BY-NC 4.0" strings: $a = "nc" condition: $a }\n'
+        'rule By_Name { strings: $a = "by name" condition: $a and filename matches /x/ }\n'
         "rule Undefined { condition: nothing_of_that_name }\n"
     ),
     "b/console.yar": 'import "console"\nrule Talks { strings: $a = "talk" condition: $a and console.log("x") }\n',
@@ -78,12 +79,13 @@ def test_imports_and_builds(pack: Path, tmp_path: Path) -> None:
     assert reports["b/two.yara"].renamed == (("First", "First_2"),)
     assert reports["b/two.yara"].taken == ("First_2",)
     refused = reasons(reports["b/two.yara"])
-    assert set(refused) == {"Named", "Always", "Slow", "Loops", "NonCommercial", "Undefined"}
+    assert set(refused) == {"Named", "Always", "Slow", "Loops", "NonCommercial", "By_Name", "Undefined"}
     assert "another file" in refused["Named"]
     assert refused["Always"]
     assert "slow_pattern" in refused["Slow"]
     assert "slow_loop" in refused["Loops"]
     assert "commercial" in refused["NonCommercial"]
+    assert "'filename', which no sensor supplies" in refused["By_Name"]
     assert "E009" in refused["Undefined"]
     assert "console" in reasons(reports["b/console.yar"])["Talks"]
     assert reports["b/global.yar"].taken == ("Small", "G")
