@@ -1187,3 +1187,6 @@ CONTENT_WARNING_DAYS: Final = 30
 
 ONLINE_WARNING_DAYS: Final = 1
 """When people are told that the server has not renewed what it renews each day: it is broken."""
+
+ACTIVATION_RECORD_BYTES_MAX: Final = 131_072
+"""The record of activation: all refusals at their bound, each character in four bytes, take half of it."""
