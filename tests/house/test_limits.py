@@ -24,6 +24,7 @@ COUNTED: Final[dict[str, str]] = {
     "AHEAD_QUEUE_MAX": "files",
     "AUDIT_KEPT_MAX": "entries",
     "COUNT_SHOWN_MAX": "rows",
+    "DISABLED_RELEASES_MAX": "releases",
     "DEMAND_PENDING_MAX": "files",
     "EVENT_CLOSE_WRITE_BATCH_MAX": "events",
     "LINEAGES_WAITING_MAX": "lineages",
@@ -34,6 +35,7 @@ COUNTED: Final[dict[str, str]] = {
     "SEARCH_TEXT_MAX": "characters",
     "SKIPPED_KEPT_MAX": "files",
     "STALE_LOOKS_MIN": "looks",
+    "SUSPECTS_MAX": "files",
     "STATUS_KEPT_PER_HOST_MAX": "statuses",
 }
 """Limits whose names do not say it -> what they count.  A new one names its unit instead."""

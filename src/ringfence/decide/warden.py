@@ -16,7 +16,9 @@ Rules:
    and the old one ends.  If it fails, the old one goes on and the release is refused, with the zygote's own words.
 7. What the breaker of one gate has tripped holds for every gate, for those that start later too, and is kept for the
    next start of this release.  Another release ends it, and so does the operator's word for the mode; nothing else.
-8. Stop: standby first, then the armed gate (which removes its marks), then all the others.
+8. A rule of the active release that this host leaves out from now on: a second zygote of the release is started; when
+   it is ready the gates take their scanners from it and the first one ends.  If it fails, the first one goes on.
+9. Stop: standby first, then the armed gate (which removes its marks), then all the others.
 """
 
 from collections.abc import Callable
@@ -42,6 +44,7 @@ from ringfence.decide.warden_messages import (
     NoteKind,
     Process,
     ReleaseConvicted,
+    RenewZygote,
     Retire,
     RuleConvicted,
     SetMode,
@@ -172,7 +175,15 @@ def _ready(turn: _Turn, event: BecameReady) -> None:
         turn.note(NoteKind.RELEASE_ACTIVATED, process.serial, process.release)
     elif process.kind is Kind.ZYGOTE and process.release == turn.state.release:
         turn.connect(process)
+        _drain_older(turn, process)
     _watch(turn, process)
+
+
+def _drain_older(turn: _Turn, zygote: Process) -> None:
+    """Rule 8: this one takes the place of every other zygote of its release."""
+    for older in turn.state.of(Kind.ZYGOTE):
+        if older.release == zygote.release and older.stage is Stage.READY and older.serial != zygote.serial:
+            turn.put(replace(older, stage=Stage.DRAINING, started_ms=turn.now_ms))
 
 
 def _watch(turn: _Turn, process: Process) -> None:
@@ -210,7 +221,7 @@ def _died(turn: _Turn, event: Died) -> None:
     turn.state = replace(
         turn.state, processes=tuple(one for one in turn.state.processes if one.serial != event.serial)
     )
-    if turn.state.stopping:
+    if turn.state.stopping or process.stage is Stage.DRAINING:
         return
     if process.kind is Kind.ZYGOTE and process.release != turn.state.release:
         if process.release == turn.state.candidate:
@@ -295,6 +306,17 @@ def _rule_convicted(turn: _Turn, event: RuleConvicted) -> None:
         turn.note(NoteKind.RULE_CONVICTED, number=event.rule)
 
 
+def _renew(turn: _Turn, event: RenewZygote) -> None:
+    """Rule 8.  One that is only starting may have been told too little: it goes, and is started again."""
+    if turn.state.stopping or event.release != turn.state.release:
+        return
+    for zygote in turn.state.of(Kind.ZYGOTE):
+        if zygote.release == event.release and zygote.stage is Stage.STARTING:
+            turn.put(replace(zygote, stage=Stage.DRAINING))
+            turn.commands.append(Kill(zygote.serial))
+    turn.start(Kind.ZYGOTE, event.release)
+
+
 def _keep(turn: _Turn, conviction: Conviction) -> None:
     if conviction != turn.state.conviction:
         turn.state = replace(turn.state, conviction=conviction)
@@ -352,6 +374,7 @@ _HANDLERS: dict[type, Callable[..., None]] = {
     ModeWanted: _mode,
     ReleaseConvicted: _convicted,
     RuleConvicted: _rule_convicted,
+    RenewZygote: _renew,
     Tick: _tick,
     StopWanted: _stop,
 }

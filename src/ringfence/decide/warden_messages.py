@@ -109,6 +109,13 @@ class RuleConvicted:
 
 
 @dataclass(frozen=True, slots=True)
+class RenewZygote:
+    """This host leaves out other rules of this release than its zygote does: another zygote takes its place."""
+
+    release: int
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time has passed."""
 
@@ -120,7 +127,7 @@ class StopWanted:
 
 Event = (
     Begin | BecameReady | BecameArmed | Died | BeatStale | NewRelease
-    | ModeWanted | ReleaseConvicted | RuleConvicted | Tick | StopWanted
+    | ModeWanted | ReleaseConvicted | RuleConvicted | RenewZygote | Tick | StopWanted
 )
 
 # --- commands ---------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from enum import IntEnum, unique
 from functools import partial
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import yara_x
 
@@ -36,6 +36,7 @@ from ringfence.detect.needs import outlines_of
 from ringfence.detect.rule_outline import PackOutline, RuleScope
 from ringfence.detect.scan_plan import SIEVE_NAMESPACE, Part, ScannerPlan, plan_scanners
 from ringfence.model.errors import ContentRefused
+from ringfence.model.fault import RuleName
 from ringfence.model.limits import (
     ENGINE_SCANNERS_MAX,
     FINDING_MATCHES_MAX,
@@ -90,8 +91,21 @@ class _Groups:
     first: dict[FileClass, tuple[int, ...]]
     """The groups that every file of a class meets."""
 
+    names: tuple[frozenset[RuleName], ...]
+    """The rules of each group, without those of its sieve."""
+
     guards: tuple[dict[str, int], ...]
     """For each group the rules of its sieve, and the group that each stands for; most groups have no sieve."""
+
+
+class Watch(Protocol):
+    """Whoever wants to know what a scanner is at.  It is called often: it must cost nothing, and never raise."""
+
+    def begin(self, group: int) -> None:
+        """The group is about to be run."""
+
+    def end(self, group: int) -> None:
+        """It came back, with or without a result."""
 
 
 class CompiledContent:
@@ -118,23 +132,28 @@ class CompiledContent:
         """Which groups every file of class `kind` meets; for figures and tests."""
         return self._groups.first[kind]
 
-    def scanner(self, timeout_s: int) -> "ContentScanner":
+    def rules_of(self, group: int) -> frozenset[RuleName]:
+        """The rules that are run together in a group; none where there is no such group."""
+        return self._groups.names[group] if 0 <= group < len(self._groups.names) else frozenset()
+
+    def scanner(self, timeout_s: int, watch: Watch | None = None) -> "ContentScanner":
         """Make a scanner for the calling thread of the calling process.  `timeout_s`, from 1, bounds each group."""
-        return ContentScanner(self._rules, self._groups, timeout_s)
+        return ContentScanner(self._rules, self._groups, timeout_s, watch)
 
 
 class ContentScanner:
     """Scans bytes with the rules of one release."""
 
-    __slots__ = ("_groups", "_rules", "_scanners", "_timeout_s")
+    __slots__ = ("_groups", "_rules", "_scanners", "_timeout_s", "_watch")
 
-    def __init__(self, rules: _Rules, groups: _Groups, timeout_s: int) -> None:
+    def __init__(self, rules: _Rules, groups: _Groups, timeout_s: int, watch: Watch | None = None) -> None:
         """Made by `CompiledContent.scanner`.  Raises ValueError when `timeout_s` is below 1: 0 means "at once"."""
         if timeout_s < 1:
             raise ValueError("the engine counts whole seconds, from 1")
         self._rules = rules
         self._groups = groups
         self._timeout_s = timeout_s
+        self._watch = watch
         self._scanners = [self._fresh(number) for number in range(len(groups.compiled))]
 
     def warm(self) -> None:
@@ -169,8 +188,10 @@ class ContentScanner:
         """The first pass over some groups.  Adds what hits; returns what is missing, and the groups to run next."""
         missing = UnknownReason.NONE
         behind: set[int] = set()
-        scanners = self._scanners
+        scanners, watch = self._scanners, self._watch
         for number in numbers:
+            if watch is not None:
+                watch.begin(number)
             try:
                 matching = scanners[number].scan(data).matching_rules
             except yara_x.TimeoutError:
@@ -182,6 +203,9 @@ class ContentScanner:
                 missing = UnknownReason.ENGINE_PANIC
                 behind.update(self._groups.guards[number].values())
                 continue
+            finally:
+                if watch is not None:
+                    watch.end(number)
             if matching and (guards := self._groups.guards[number]):
                 behind.update(guards[rule.identifier] for rule in matching if rule.namespace == SIEVE_NAMESPACE)
                 matching = _reporting(matching)
@@ -311,7 +335,16 @@ def compile_release(release: Release, outlines: Sequence[PackOutline] | None = N
             "put packs of the same file class together",
         )
     compiled = tuple(_compile(scanner) for scanner in plan.scanners)
-    return CompiledContent(rules, _Groups(compiled, plan.first, tuple(scanner.guards for scanner in plan.scanners)))
+    names = tuple(_names(scanner.parts) for scanner in plan.scanners)
+    guards = tuple(scanner.guards for scanner in plan.scanners)
+    return CompiledContent(rules, _Groups(compiled, plan.first, names, guards))
+
+
+def _names(parts: Sequence[Part]) -> frozenset[RuleName]:
+    """The rules of a group."""
+    return frozenset(
+        RuleName(part.namespace, rule) for part in parts if part.namespace != SIEVE_NAMESPACE for rule in part.rules
+    )
 
 
 def _rules_of(release: Release, outlines: Sequence[PackOutline]) -> _Rules:

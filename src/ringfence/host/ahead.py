@@ -225,6 +225,9 @@ class Ahead:
                 plan, question, waiting.descriptor, waiting.pid, waiting.source, flying.job, answered.verdict.rule
             )
             room.report(case)
+        if plan.skipped is not UnknownReason.NONE:
+            pair = (question.key, question.look)
+            room.suspects.note(pair, waiting.descriptor, flying.job, PURPOSE_AHEAD, plan.skipped)
         if question.key in room.hot:
             clean = plan.response is None and plan.skipped is UnknownReason.NONE
             self._settle_hot(flying, clean=clean, now=now)
@@ -257,6 +260,8 @@ class Ahead:
             plan, flying.question, flying.waiting.descriptor, 0, flying.waiting.source, flying.job, 0, quarantined
         )
         self._room.report(case)
+        pair = (flying.question.key, flying.question.look)
+        self._room.suspects.note(pair, flying.waiting.descriptor, flying.job, PURPOSE_AHEAD, reason)
         if quarantined or slow:
             # a quick look may have called it clean: without the long one, that no longer holds
             self._room.unlearn(flying.waiting.descriptor, flying.question)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from ringfence.decide.warden_messages import Kind
 from ringfence.host import heartbeat, known_table
 from ringfence.host.channel import Channel, ChannelClosed
+from ringfence.host.disabled_rules import DisabledRules
 from ringfence.host.heartbeat import Beat
 from ringfence.host.marks import Place
 from ringfence.model.conviction import Conviction
@@ -93,6 +94,9 @@ class Children:
 
     setting: Setting
     contents: dict[int, Content]
+    disabled: DisabledRules
+    """The rules that this host leaves out."""
+
     by_serial: dict[int, Child] = field(default_factory=dict)
     findings: tuple[socket.socket, socket.socket] = field(
         default_factory=lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -166,6 +170,8 @@ class Children:
         known = known_table.create()
         words = ["--content-fd", str(content.descriptor), "--sha256", content.sha256]
         words += ["--known-fd", str(known[1]), "--release-index", str(release)]
+        for rule in sorted(self.disabled.of(content.sha256)):
+            words += ["--left-out", str(rule)]
         return words, [content.descriptor, known[1]], {"known": known}
 
     def _courier_arguments(self) -> tuple[list[str], list[int]]:

@@ -18,6 +18,7 @@ from ringfence.host.known_table import KnownTable
 from ringfence.host.marks import Marks
 from ringfence.host.quick_calls import nobody_writes
 from ringfence.host.scanner_slots import ScannerSlots
+from ringfence.host.suspects import Suspects
 from ringfence.wire.catalogue import GateCounters
 
 _QUIET: Final = MarkWish.QUIET
@@ -49,6 +50,7 @@ class GateRoom:
     """Give the file behind this descriptor to the idle scanner; takes a duplicate; never blocks.  False: no room."""
 
     counters: GateCounters = field(default_factory=GateCounters)
+    suspects: Suspects = field(default_factory=Suspects)
     hot: HotFiles = field(default_factory=HotFiles)
     hot_descriptors: dict[tuple[int, int], int] = field(default_factory=dict)
     judging: threading.Lock = field(default_factory=threading.Lock)

@@ -34,7 +34,7 @@ from ringfence.host.scanner_slots import Slot
 from ringfence.model.limits import GIVE_WAY_NS_MAX, GIVE_WAY_PAUSE_MS, QUESTION_DEADLINE_MS, SPARE_LOOK_MS
 from ringfence.model.records import AlertSource
 from ringfence.model.verdict import Outcome, UnknownReason
-from ringfence.wire.catalogue import FLAG_DEEP, FLAG_DIGEST, FLAG_KNOWN
+from ringfence.wire.catalogue import FLAG_DEEP, FLAG_DIGEST, FLAG_KNOWN, PURPOSE_SYNCHRONOUS
 
 _NANOSECONDS: Final = 1_000_000
 _EMPTY_COUNT: Final = bytes(4)
@@ -161,6 +161,9 @@ class Responder:
             self._reply(descriptor, fanotify.ALLOW)
         if plan.skipped is not _NOT_SKIPPED:
             self._report(Case(plan, question, descriptor, pid, source_of(mask), job, rule, quarantined))
+            if job:  # somebody was asked: what is skipped without that harms nobody
+                pair = (question.key, question.look)
+                room.suspects.note(pair, descriptor, job, PURPOSE_SYNCHRONOUS, plan.skipped)
         if plan.rescan and not room.rescan(descriptor) and plan.mark is not _NO_MARK:
             room.unlearn(descriptor, question)  # nobody is going to scan it: the next question must come
 

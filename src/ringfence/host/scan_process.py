@@ -14,6 +14,7 @@ from typing import Final
 from ringfence.detect.findings import ScanFindings
 from ringfence.detect.yara import CompiledContent
 from ringfence.host import processes, sandbox
+from ringfence.host.executing import ExecutingMark
 from ringfence.host.file_scan import FileScan, FileScanner
 from ringfence.host.known_table import KnownTable
 from ringfence.host.vouched import VouchedDigests
@@ -41,13 +42,15 @@ class ScanContext:
     """SEQPACKET socket towards the courier, shared by all scanners; -1 before there is one."""
 
 
-def run_scanner(context: ScanContext, descriptor: int, processor: int, *, idle: bool, gate_id: int) -> None:
+def run_scanner(
+    context: ScanContext, descriptor: int, processor: int, mark: ExecutingMark, *, idle: bool, gate_id: int
+) -> None:
     """Scan until the gate closes the socket.  Never returns otherwise; an error ends the process."""
     if processor >= 0:
         os.sched_setaffinity(0, {processor})
     if idle:
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    engine = context.content.scanner(limits.ENGINE_TIMEOUT_S)
+    engine = context.content.scanner(limits.ENGINE_TIMEOUT_S, mark)
     engine.warm()
     known = KnownTable(context.known_descriptor, writable=False)
     files = FileScanner(engine, known)
@@ -65,6 +68,7 @@ def run_scanner(context: ScanContext, descriptor: int, processor: int, *, idle: 
             os._exit(76)
         job, size_bytes, purpose = catalogue.SCAN_BODY.unpack_from(message, HEADER.size)
         file = int.from_bytes(ancillary[0][2][:4], "little")
+        mark.take(job)
         try:
             if purpose == catalogue.PURPOSE_SYNCHRONOUS:
                 scan = files.while_somebody_waits(file, size_bytes)

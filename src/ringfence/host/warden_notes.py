@@ -10,10 +10,12 @@ from ringfence.decide.warden_messages import Kind, Note, NoteKind
 from ringfence.host.channel import Channel, ChannelClosed
 from ringfence.host.children import Child, Children
 from ringfence.model import limits
+from ringfence.model.fault import FaultKind, Finding
 from ringfence.model.limits import FAILURE_BYTES_MAX
 from ringfence.model.records import HostEventKind
 from ringfence.model.verdict import Mode
 from ringfence.wire import catalogue
+from ringfence.wire.attribution import Examined
 from ringfence.wire.detections import SENSOR_EVENT
 from ringfence.wire.sensor_reports import SensorEvent, encode_sensor_event
 
@@ -35,6 +37,9 @@ _UNEXPLAINED = (
     "give the host another release; it goes on with the one before"
 )
 """The refusal of a release whose zygote left no words."""
+
+
+_DID = {FaultKind.HUNG: "hung", FaultKind.DIED: "died", FaultKind.GREW: "grew", None: "was lost"}
 
 
 def _log_descriptor() -> int:
@@ -98,6 +103,30 @@ class Notes:
             self.last_refusal = child.failure or _UNEXPLAINED.format(how=how)
         words = child.failure.replace("\n", ": ")
         self.event(HostEventKind.PROCESS_DIED, child.kind, f"pid {child.pid}, {how}{': ' + words if words else ''}")
+
+    def examined(self, release: str, found: Examined) -> None:
+        """A fault of a scanner was examined."""
+        attribution = found.attribution
+        path = found.path.decode("utf-8", "backslashreplace")
+        what = f"{path} ({found.size_bytes} bytes, SHA-256 {found.sha256.hex()[:16]}), release {release[:16]}"
+        how = _DID[attribution.kind]
+        trials = f"{attribution.trials} trials"
+        match attribution.finding:
+            case Finding.RULES:
+                for rule in attribution.rules:
+                    detail = f"{how} on {what}: it is left out on this host; found in {trials}"
+                    self.event(HostEventKind.RULE_DISABLED, f"rule {rule}", detail)
+                return
+            case Finding.TOO_MANY:
+                names = ", ".join(map(str, attribution.rules))
+                said = f"{names} and more rules {how} on {what}: that is no matter of single rules"
+            case Finding.NOT_REPRODUCED:
+                said = f"a scanner was lost on {what}; it did not happen again in {trials}: not reproducible"
+            case Finding.NO_RULE:
+                said = f"a scanner {how} on {what} without any rule as well"
+            case _:
+                said = f"a scanner was lost on {what}; no rule was found guilty in {trials}"
+        self.event(HostEventKind.FAULT_EXAMINED, attribution.finding.name.lower(), said)
 
     def failed(self, failure: str) -> None:
         """The sensor cannot start."""

@@ -70,6 +70,8 @@ def report(state: WardenState, children: Children, *, with_spool: bool) -> Statu
             processes += [_status(Role.SCANNER, pid, b"running", restarts) for pid in scanner_pids(child)]
     counters["process_restarts"] = sum(count for _, count in state.restarts)
     counters["rules_observed"] = len(state.conviction.rules)
+    content = children.contents.get(children.active_release)
+    counters["rules_disabled"] = 0 if content is None else len(children.disabled.of(content.sha256))
     if with_spool:
         for courier in children.of(Kind.COURIER):
             counters |= dict(zip(("courier_spool_bytes", "courier_spool_records"), courier.counters, strict=False))

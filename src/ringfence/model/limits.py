@@ -223,6 +223,52 @@ ZYGOTE_RESIDENT_BYTES_MAX: Final = 1_073_741_824
 """Resident memory at which the warden ends a zygote, above all while it compiles: the release is refused then.  All
 16,384 rules of a release take a sixth of it; a few hundred rules with hostile patterns would take everything."""
 
+# --- examining faults -------------------------------------------------------------------------------------------
+
+EXAMINATION_TESTS_MAX: Final = 400
+"""Trials of one examination: 16,384 rules need about fifty when one is guilty; what needs ten times that is no matter
+of single rules."""
+
+EXAMINATION_REPEATS_MAX: Final = 2
+"""How often a trial that came to nothing is tried again: a second look tells chance from a starved machine."""
+
+EXAMINATION_GUILTY_RULES_MAX: Final = 4
+"""Rules that one examination may find guilty: more is a bad release, not a bad rule."""
+
+EXAMINATION_CPU_S: Final = 2
+"""Processor time of one trial's scan, whole seconds as the kernel counts them: the deadline of a question.  Time on the
+clock would convict rules on a busy machine."""
+
+EXAMINATION_DEEP_CPU_S: Final = 30
+"""The same where nobody waited: containers are opened then, and honest ones take ten seconds."""
+
+EXAMINATION_COMPILE_CPU_S: Final = 60
+"""Processor time in which a trial compiles its rules: 16,384 of them take ten seconds."""
+
+EXAMINATION_WALL_MS: Final = 60_000
+"""Longest wait for one trial on the clock.  Past it nothing is said: at low priority a busy machine has no time."""
+
+EXAMINATION_MEMORY_BYTES_MAX: Final = 536_870_912
+"""Memory that one trial may take beyond what it was born with, as a scanner may."""
+
+EXAMINATION_MS_MAX: Final = 1_800_000
+"""Longest examination as a whole: half an hour of what a busy machine leaves over."""
+
+SUSPECTS_MAX: Final = 8
+"""Files that wait to be examined at a gate, each with an open descriptor: one bad rule meets many, one is enough."""
+
+SUSPECTS_KNOWN_ENTRIES_MAX: Final = 256
+"""Files that were examined under a release and are not examined again."""
+
+EXECUTING_MARKS_MAX: Final = 256
+"""Last words of scanners that are gone, kept by job until the gate asks for an examination."""
+
+DISABLED_RELEASES_MAX: Final = 16
+"""Releases whose rules that are left out are remembered: the way back is shorter."""
+
+DISABLED_RULES_MAX: Final = 32
+"""Rules of one release that this host leaves out; past it the release itself is convicted."""
+
 # --- scanning ---------------------------------------------------------------------------------------------------
 
 SYNC_SCAN_BYTES_MAX: Final = 16_777_216

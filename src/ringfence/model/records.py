@@ -187,6 +187,11 @@ class HostEventKind(StrEnum):
     RELEASE_REFUSED = "release_refused"
     MODE_CHANGED = "mode_changed"
     CLOCK_WENT_BACK = "clock_went_back"
+    RULE_DISABLED = "rule_disabled"
+    """A rule that hurt a scanner, or took too long, is left out on this host."""
+
+    FAULT_EXAMINED = "fault_examined"
+    """A fault of a scanner was examined, and no single rule was found guilty."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from ringfence.model.errors import FrameRefused
 from ringfence.model.records import AlertResponse
 from ringfence.model.verdict import Mode
 from ringfence.wire import catalogue
+from ringfence.wire.attribution import EXAMINED_BODY
 from ringfence.wire.conviction import decode_conviction
 from ringfence.wire.frames import WAY_OUT, unpack_exact
 
@@ -107,6 +108,7 @@ class Gate:
             self._room.slots.notice_deaths()
             self._room.slots.replace_faulty()
             self._hear_zygote()
+            self._room.suspects.send(self._room.slots.zygote)
             if self._armed:
                 self._hear_courier()
             self._outbox.flush()
@@ -152,10 +154,15 @@ class Gate:
             for _ in range(limits.FRAMES_PER_TURN_MAX):
                 if slots.zygote is None or (received := slots.zygote.receive(wait=False)) is None:
                     break
+                if received.frame.type == catalogue.EXAMINED:
+                    unpack_exact(EXAMINED_BODY, received.frame.body, "examined")
+                    self._room.suspects.answered()
+                    continue
                 _expect(received, catalogue.SPAWNED, 0)
                 slots.on_zygote(received)
         except (ChannelClosed, FrameRefused):
             slots.zygote_lost()
+            self._room.suspects.new_zygote(forget=False)
         if not self._ready_told and slots.zygote is not None:
             self._ready_told = True
             self._warden.send(catalogue.READY, catalogue.READY_PLAINLY)
@@ -205,6 +212,7 @@ class Gate:
             self._release_index = int(release_index)
         os.close(known)
         self._outbox.forget_repeats()
+        room.suspects.new_zygote(forget=True)
         room.slots.use_zygote(Channel.adopt(channel))
         room.marks.forget_files()
 

@@ -16,7 +16,7 @@ from ringfence.wire import catalogue
 from ringfence.wire.sensor_reports import SeenRelease, StatusReport, decode_status_report
 
 _GAUGES: Final = frozenset(
-    {"ahead_queued", "sightings_queued", "courier_spool_bytes", "courier_spool_records", "rules_observed"}
+    """ahead_queued sightings_queued courier_spool_bytes courier_spool_records rules_observed rules_disabled""".split()
 )
 """Counters that also go down."""
 

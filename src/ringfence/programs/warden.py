@@ -18,6 +18,7 @@ from ringfence.host import operator_socket, warden_status
 from ringfence.host.channel import Channel, ChannelClosed, Received
 from ringfence.host.child import Arguments, failure_text, run_child
 from ringfence.host.children import Child, Children, Content, Setting
+from ringfence.host.disabled_rules import DisabledRules
 from ringfence.host.durable import write_durably
 from ringfence.host.marks import place_of
 from ringfence.host.sandbox import die_with_parent
@@ -25,9 +26,11 @@ from ringfence.host.warden_notes import Notes
 from ringfence.model import limits
 from ringfence.model.conviction import NOT_CONVICTED, Conviction
 from ringfence.model.errors import ContentRefused, DiskFull, FrameRefused
+from ringfence.model.fault import Finding
 from ringfence.model.records import HostEventKind
 from ringfence.model.verdict import Mode
 from ringfence.wire import catalogue
+from ringfence.wire.attribution import Examined, decode_examined
 from ringfence.wire.conviction import decode_record, encode_record
 from ringfence.wire.detections import STATUS_REPORT
 from ringfence.wire.frames import WAY_OUT, unpack_exact
@@ -40,6 +43,7 @@ FROM_CHILDREN = {
     catalogue.COUNTS: frozenset({Kind.GATE}),
     catalogue.BREAKER: frozenset({Kind.GATE}),
     catalogue.SPOOL_COUNTS: frozenset({Kind.COURIER}),
+    catalogue.GUILT: frozenset({Kind.ZYGOTE}),
 }
 """Who may say what to the warden: the catalogue's rows, by the process's kind."""
 
@@ -66,8 +70,9 @@ class Warden:
         first = arguments.number("content-fd")
         os.set_inheritable(first, False)
         content = Content(1, first, operator_socket.digest_of_sealed(first))
-        self._children = Children(setting, {1: content})
         self._conviction = Path(arguments.one("conviction"))
+        disabled = DisabledRules(self._conviction.parent / "disabled")
+        self._children = Children(setting, {1: content}, disabled)
         kept = _kept_conviction(self._conviction, content.sha256)
         self._state = machine.WardenState(mode=Mode(arguments.number("mode")), conviction=kept)
         self._parent = parent
@@ -225,8 +230,24 @@ class Warden:
                 self._counted(child, unpack_exact(catalogue.SPOOL_COUNTS_BODY, received.frame.body, "spool counts"))
             case catalogue.BREAKER:
                 self._step(_tripped(received.frame.body))
+            case catalogue.GUILT:
+                self._examined(child, decode_examined(received.frame.body))
             case catalogue.FAILED:
                 child.failure = received.frame.body.decode("utf-8", "replace")
+
+    def _examined(self, zygote: Child, found: Examined) -> None:
+        """Rules that hurt a scanner are left out of their release from now on; too many of them convict it."""
+        number = self._children.release_of(zygote)
+        sha256 = self._children.contents[number].sha256
+        self._notes.examined(sha256, found)
+        if found.attribution.finding is not Finding.RULES:
+            return
+        try:
+            fits = self._children.disabled.add(sha256, found.attribution.rules)
+        except DiskFull as full:
+            fits = True
+            self._notes.event(HostEventKind.RULE_DISABLED, "store", f"it could not be kept: {full.what}")
+        self._step(messages.RenewZygote(number) if fits else messages.ReleaseConvicted(number))
 
     def _name_release(self, zygote: Child, body: bytes) -> None:
         """Remember what a release is called.  Raises FrameRefused for a name that would not print."""

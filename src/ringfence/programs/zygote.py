@@ -12,17 +12,21 @@ import signal
 from dataclasses import dataclass, field
 
 from ringfence.detect.needs import check_declared, needs_of, outlines_of
+from ringfence.detect.rule_removal import without
 from ringfence.detect.self_tests import check_self_tests
 from ringfence.detect.yara import CompiledContent, compile_release
 from ringfence.host import processes, sandbox
 from ringfence.host.channel import Channel, ChannelClosed, Received
 from ringfence.host.child import Arguments, failure_text, reported, run_child
+from ringfence.host.examinations import Examinations
+from ringfence.host.executing import ExecutingMark
 from ringfence.host.heartbeat import Beat
 from ringfence.host.scan_process import ScanContext, run_scanner
 from ringfence.host.vouched import VouchedDigests, from_dpkg
 from ringfence.model import limits
 from ringfence.model.contract import SensorContract
 from ringfence.model.errors import ContentRefused, FrameRefused
+from ringfence.model.fault import RuleName, rule_name_of
 from ringfence.model.records import ReleaseReference, RuleReference
 from ringfence.model.release import Manifest, Release
 from ringfence.programs.own_contract import own_contract
@@ -41,15 +45,17 @@ class GateClient:
 
     channel: Channel
     pids: dict[int, int] = field(default_factory=dict)
+    marks: dict[int, ExecutingMark] = field(default_factory=dict)
 
 
 class Zygote:
     """The loop of the zygote."""
 
-    def __init__(self, warden: Channel, context: ScanContext, beat: Beat) -> None:
+    def __init__(self, warden: Channel, context: ScanContext, examinations: Examinations, beat: Beat) -> None:
         self._warden = warden
         self._beat = beat
         self._context = context
+        self._examinations = examinations
         self._selector = selectors.PollSelector()
         self._selector.register(warden, selectors.EVENT_READ)
 
@@ -60,9 +66,18 @@ class Zygote:
             for key, _ in self._selector.select(limits.ZYGOTE_BEAT_MS / 1000):
                 if key.data is None:
                     self._hear_warden()
+                elif key.data is self._examinations:
+                    self._hear_examiner()
                 else:
                     self._hear_gate(key.data)
             _reap()
+
+    def _hear_examiner(self) -> None:
+        """It speaks once, at its end, or dies."""
+        channel = self._examinations.channel
+        if channel is not None:
+            self._selector.unregister(channel)
+            self._examinations.hear()
 
     def _hear_warden(self) -> None:
         while (received := self._warden.receive(wait=False)) is not None:
@@ -82,35 +97,56 @@ class Zygote:
                     self._spawn(client, received)
                 elif received.frame.type == catalogue.KILL:
                     (slot,) = unpack_exact(catalogue.KILL_BODY, received.frame.body, "kill")
-                    _kill(client.pids.pop(int(slot), 0))
+                    self._end(client, int(slot))
+                elif received.frame.type == catalogue.EXAMINE:
+                    self._examine(client, received)
                 else:
                     raise FrameRefused(f"a gate sent a frame of type {received.frame.type} to the zygote", WAY_OUT)
         except (ChannelClosed, FrameRefused):
             self._selector.unregister(client.channel)
             client.channel.close()
-            for pid in client.pids.values():
-                _kill(pid)
+            for slot in list(client.pids):
+                self._end(client, slot)
+
+    def _end(self, client: GateClient, slot: int) -> None:
+        """The scanner of a slot is no longer wanted; what it was at may be asked for later."""
+        _kill(client.pids.pop(slot, 0))
+        if (mark := client.marks.pop(slot, None)) is not None:
+            self._examinations.scanner_gone(mark)
+
+    def _examine(self, client: GateClient, received: Received) -> None:
+        (file,) = _one_descriptor(received)
+        self._examinations.ask(client.channel, received.frame.body, file, self._let_go)
+        if (examiner := self._examinations.channel) is not None:
+            self._selector.register(examiner, selectors.EVENT_READ, self._examinations)
+
+    def _let_go(self) -> None:
+        """In a child: close what is the zygote's."""
+        for key in list(self._selector.get_map().values()):
+            os.close(key.fd)
+        self._beat.close()
 
     def _spawn(self, client: GateClient, received: Received) -> None:
         (descriptor,) = _one_descriptor(received)
         slot, processor, idle, gate_id = (
             int(value) for value in unpack_exact(catalogue.SPAWN_BODY, received.frame.body, "spawn")
         )
-        _kill(client.pids.pop(slot, 0))
+        self._end(client, slot)
+        mark = client.marks[slot] = ExecutingMark()
         pid = os.fork()
         if pid == 0:
-            self._become_scanner(descriptor, processor, idle=bool(idle), gate_id=gate_id)
+            self._become_scanner(descriptor, processor, mark, idle=bool(idle), gate_id=gate_id)
         os.close(descriptor)
         client.pids[slot] = pid
         client.channel.send(catalogue.SPAWNED, catalogue.SPAWNED_BODY.pack(slot, pid))
 
-    def _become_scanner(self, descriptor: int, processor: int, *, idle: bool, gate_id: int) -> None:
+    def _become_scanner(
+        self, descriptor: int, processor: int, mark: ExecutingMark, *, idle: bool, gate_id: int
+    ) -> None:
         """In the child: let go of everything of the zygote's, then scan until the gate lets go of us."""
         try:
-            for key in list(self._selector.get_map().values()):
-                os.close(key.fd)
-            self._beat.close()
-            run_scanner(self._context, descriptor, processor, idle=idle, gate_id=gate_id)
+            self._let_go()
+            run_scanner(self._context, descriptor, processor, mark, idle=idle, gate_id=gate_id)
         finally:
             os._exit(70)
 
@@ -139,11 +175,8 @@ def _reap() -> None:
         pass
 
 
-def _load(content_descriptor: int, contract: SensorContract) -> tuple[CompiledContent, bytes, Manifest]:
-    """Decode and compile the release in the sealed memory file; the rule table for the courier; the manifest.
-
-    A release that needs an input which this build does not supply is refused before anything is compiled.
-    """
+def _bytes_of(content_descriptor: int) -> bytes:
+    """The release in the sealed memory file.  Raises ContentRefused."""
     size = os.fstat(content_descriptor).st_size
     data = bytearray()
     while len(data) < size:
@@ -151,17 +184,27 @@ def _load(content_descriptor: int, contract: SensorContract) -> tuple[CompiledCo
         if not piece:
             raise ContentRefused("the release in memory is shorter than it says", CONTENT_WAY_OUT)
         data += piece
-    release = decode_release(bytes(data))
+    return bytes(data)
+
+
+def _load(
+    data: bytes, contract: SensorContract, left_out: frozenset[RuleName]
+) -> tuple[CompiledContent, bytes, Manifest]:
+    """Decode and compile a release; the rule table for the courier; the manifest.
+
+    A release that needs an input which this build does not supply is refused before anything is compiled.
+    """
+    release = decode_release(data)
     outlines = outlines_of(release)
     needs = needs_of(release, outlines)
     check_declared(release, needs)
     check_eligible(needs, (contract,))
-    content = compile_release(release, outlines)
-    _self_test(release, content)
-    return content, encode_rule_table(_table(release, bytes(data))), release.manifest
+    content = compile_release(without(release, left_out), None if left_out else outlines)
+    _self_test(release, content, left_out)
+    return content, encode_rule_table(_table(release, data)), release.manifest
 
 
-def _self_test(release: Release, content: CompiledContent) -> None:
+def _self_test(release: Release, content: CompiledContent, left_out: frozenset[RuleName]) -> None:
     """Run the release's self-tests in a child: the engine's timer thread must never start in this process, because no
     scanner that is forked afterwards would ever time out.  Raises ContentRefused.
     """
@@ -173,7 +216,7 @@ def _self_test(release: Release, content: CompiledContent) -> None:
             sandbox.die_with_parent()  # a fork begins without it
             if os.getppid() != parent:
                 os._exit(70)
-            _tell_self_test(theirs, release, content)
+            _tell_self_test(theirs, release, content, left_out)
         finally:
             os._exit(70)
     theirs.close()
@@ -189,10 +232,12 @@ def _self_test(release: Release, content: CompiledContent) -> None:
         raise reported(received.frame.body)
 
 
-def _tell_self_test(parent: Channel, release: Release, content: CompiledContent) -> None:
+def _tell_self_test(
+    parent: Channel, release: Release, content: CompiledContent, left_out: frozenset[RuleName]
+) -> None:
     """In the child: nothing, or the error, as a FAILED frame."""
     try:
-        check_self_tests(release, content)
+        check_self_tests(release, content, left_out)
         parent.send(catalogue.FAILED, b"")
     except ContentRefused as refusal:
         parent.send(catalogue.FAILED, failure_text(refusal))
@@ -234,7 +279,9 @@ def main(arguments: Arguments, warden: Channel) -> None:
     vouched: VouchedDigests = from_dpkg()
     contract = own_contract()  # the last file that this process opens
     sandbox.enter(processes.ZYGOTE)
-    content, table, manifest = _load(arguments.number("content-fd"), contract)
+    content_descriptor = arguments.number("content-fd")
+    left_out = frozenset(rule_name_of(text) for text in arguments.every("left-out"))
+    content, table, manifest = _load(_bytes_of(content_descriptor), contract, left_out)
     context = ScanContext(
         content=content,
         vouched=vouched,
@@ -252,7 +299,8 @@ def main(arguments: Arguments, warden: Channel) -> None:
     digest = bytes.fromhex(arguments.one("sha256"))
     ready = catalogue.READY_BODY.pack(manifest.version, digest, context.release_index, manifest.name.encode())
     warden.send(catalogue.READY, ready, (_memory_file("ringfence-rules", table),))
-    Zygote(warden, context, beat).run()
+    examinations = Examinations(content, lambda: decode_release(_bytes_of(content_descriptor)), left_out, warden)
+    Zygote(warden, context, examinations, beat).run()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from ringfence.model.limits import NAME_CHARACTERS_MAX
+from ringfence.wire.attribution import EXAMINE_BODY, EXAMINED_BODY, RESULT_BODY
 from ringfence.wire.conviction import RULE_MAP_BYTES
 
 
@@ -48,6 +49,9 @@ FAILED: Final = 28
 CONVICT: Final = 30
 COUNT_SPOOL: Final = 32
 SPOOL_COUNTS: Final = 33
+EXAMINE: Final = 54
+EXAMINED: Final = 55
+GUILT: Final = 56
 STATUS: Final = 60
 STATUS_ANSWER: Final = 61
 LOAD: Final = 62
@@ -184,6 +188,9 @@ MESSAGES: Final = (
     Message(46, "sensor_event", "warden", "courier", "variable", 0, "Something happened to the sensor."),
     Message(48, "gate_socket", "warden", "courier", "variable", 1, "Serve the gate on this socket."),
     Message(50, "rule_table", "warden", "courier", "variable", 1, "Names and authors of the rules, by index."),
+    Message(EXAMINE, "examine", "gate", "zygote", EXAMINE_BODY.format, 1, "Find the rule that hurt a scanner."),
+    Message(EXAMINED, "examined", "zygote", "gate", EXAMINED_BODY.format, 0, "That is done; ask for the next."),
+    Message(GUILT, "guilt", "zygote", "warden", RESULT_BODY.format, 0, "What was found out (wire/attribution.py)."),
     Message(STATUS, "status", "operator", "warden", "", 0, "Tell the host's status."),
     Message(STATUS_ANSWER, "status_answer", "warden", "operator", "variable", 0, "The host's status."),
     Message(LOAD, "load", "operator", "warden", "", 1, "Use the release in this sealed memory file."),

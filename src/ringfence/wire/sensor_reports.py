@@ -39,6 +39,8 @@ _EVENT_KINDS: Final = {
     HostEventKind.RELEASE_REFUSED: 9,
     HostEventKind.MODE_CHANGED: 10,
     HostEventKind.CLOCK_WENT_BACK: 11,
+    HostEventKind.RULE_DISABLED: 30,
+    HostEventKind.FAULT_EXAMINED: 31,
 }
 _EVENT_KIND_OF: Final = {code: kind for kind, code in _EVENT_KINDS.items()}
 

@@ -22,6 +22,7 @@ from ringfence.model.records import HostEventKind
 BAD_EVENTS: Final = {
     HostEventKind.BREAKER_RELEASE: "The breaker set a release to observe",
     HostEventKind.BREAKER_RULE: "The breaker set a rule to observe",
+    HostEventKind.RULE_DISABLED: "A rule was disabled on a host",
     HostEventKind.RELEASE_REFUSED: "A content release was refused",
     HostEventKind.GATE_REPLACED: "The gate was replaced",
     HostEventKind.PAIR_QUARANTINED: "A file was taken out of synchronous scanning",
