@@ -17,6 +17,7 @@ from tests.support.live_sensor import (
 from tests.support.machine import kernel_requires
 
 from ringfence.model.records import HostEvent, HostEventKind
+from ringfence.model.release import Contract
 
 SLOW = b"MAKE-IT-" + b"SLOW"
 SLOW_RULE = """
@@ -33,6 +34,7 @@ OTHERS = "".join(
 RELEASE = release_of(
     'import "math"\n' + RULE + OTHERS + SLOW_RULE.replace('import "math"\n', ""),
     "live_test", *sorted(f"other{number}" for number in range(40)), "slow",
+    contract=Contract(("math",), ()),
 )
 WORD = b"OTHER-" + b"WORD-017-"
 

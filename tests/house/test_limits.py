@@ -24,7 +24,6 @@ COUNTED: Final[dict[str, str]] = {
     "AHEAD_QUEUE_MAX": "files",
     "AUDIT_KEPT_MAX": "entries",
     "COUNT_SHOWN_MAX": "rows",
-    "DISABLED_RELEASES_MAX": "releases",
     "DEMAND_PENDING_MAX": "files",
     "EVENT_CLOSE_WRITE_BATCH_MAX": "events",
     "LINEAGES_WAITING_MAX": "lineages",
