@@ -5,5 +5,7 @@ A code never changes its meaning.  Each code of an error has an example in `test
 
 from typing import Final
 
-CODES: Final[dict[str, str]] = {}
+from ringfence.author.sigma_codes import SIGMA_CODES
+
+CODES: Final[dict[str, str]] = {**SIGMA_CODES}
 """Code -> what is wrong, and what harm it does, in one sentence."""

@@ -38,9 +38,7 @@ def summary(role: str, document: Metadata[Any], chain: Chain | None) -> list[str
     return lines
 
 
-def _key_lines(
-    after: Root | Targets, before: Root | Targets | None, names: tuple[str, ...]
-) -> Iterator[str]:
+def _key_lines(after: Root | Targets, before: Root | Targets | None, names: tuple[str, ...]) -> Iterator[str]:
     for name in names:
         held, wanted = after.get_delegated_role(name), dict(names_of(after, name))
         known = dict(names_of(before, name)) if before is not None else {}

@@ -2,16 +2,19 @@
 
 1. Formats and limits are needs of the release as a whole, everything else is the need of one rule.
 2. A module is needed by the rules whose conditions name it, and by the first rule of a pack that only imports it.
-3. What the rules need must stand in the release's own contract: a release that says less is refused.
+3. Rules over events need the type of their events and every field that they read (`detect/sigma/needs.py`).
+4. What the rules need must stand in the release's own contract: a release that says less is refused.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from ringfence.detect.rule_outline import PackOutline, outline
+from ringfence.detect.sigma.needs import event_needs
 from ringfence.model.contract import InputKind, Need
 from ringfence.model.errors import ContentRefused
 from ringfence.model.release import RELEASE_FORMAT, Pack, Release
+from ringfence.wire.detection_ir import DETECTIONS_FORMAT, decode_detections
 from ringfence.wire.manifest import encode_manifest
 
 WAY_OUT: Final = "build the release again"
@@ -27,11 +30,14 @@ def needs_of(release: Release, outlines: Sequence[PackOutline] | None = None) ->
     found = list(_of_the_whole(release))
     for pack, declared in zip(release.packs, outlines or outlines_of(release), strict=True):
         found += yara_needs(pack, declared)
+    for pack_of_events in release.detections:
+        for rule in decode_detections(pack_of_events.data, pack_of_events.entry.path).rules:
+            found += event_needs(rule)
     return tuple(dict.fromkeys(found))
 
 
 def check_declared(release: Release, needs: Sequence[Need]) -> None:
-    """Rule 3.  Raises ContentRefused."""
+    """Rule 4.  Raises ContentRefused."""
     contract = release.manifest.contract
     declared = {(InputKind.YARA_MODULE, name) for name in contract.yara_modules}
     declared |= {(InputKind.YARA_VARIABLE, name) for name in contract.yara_variables}
@@ -62,6 +68,8 @@ def _of_the_whole(release: Release) -> Iterator[Need]:
     """Formats, and what counts against the loader's limits."""
     manifest = release.manifest
     yield Need("", InputKind.RELEASE_FORMAT, "", amount=RELEASE_FORMAT)
+    if release.detections:
+        yield Need("", InputKind.DETECTION_FORMAT, "", amount=DETECTIONS_FORMAT)
     budget = manifest.budget
     amounts = {
         "DETECTION_PACKS_MAX": len(release.detections),

@@ -556,9 +556,6 @@ DETECTION_PACK_BYTES_MAX: Final = 8_388_608
 DETECTION_CONTAINERS_MAX: Final = 1_048_576
 """Lists and objects of one such file: twenty bytes for each is less than any real rule takes."""
 
-DETECTION_DEPTH_MAX: Final = 64
-"""Nesting of one such file: a rule's condition of depth 24 is two levels for each, and the file is some around it."""
-
 CONTRACT_EVENTS_MAX: Final = 4_096
 """Pairs of event type and field that a release may need: all public Sigma rules use about 600."""
 
@@ -650,9 +647,6 @@ DETECTION_REGEX_BYTES_MAX: Final = 4_194_304
 
 DETECTION_NUMBER_DIGITS_MAX: Final = 32
 """Digits before and after the point of a number that is compared; longer texts are no numbers."""
-
-DETECTION_FIELD_CHARACTERS_MAX: Final = 128
-"""Name of a field of an event."""
 
 DETECTION_TECHNIQUE_ENTRIES_MAX: Final = 64
 """ATT&CK techniques of one rule; public rules name up to a dozen."""
@@ -895,6 +889,15 @@ UNIT_TASKS_MAX: Final = 512
 """Threads and processes of the service: a gate's thread and a scanner per processor, two generations, the server's."""
 
 # --- building content -------------------------------------------------------------------------------------------
+
+YAML_DEPTH_MAX: Final = 32
+"""Nesting of a YAML file that an author writes: Sigma rules need five."""
+
+YAML_NODES_MAX: Final = 65_536
+"""Keys and values of a YAML file that an author writes: the largest public Sigma rule has 5,000."""
+
+SIGMA_FILE_BYTES_MAX: Final = 1_048_576
+"""One Sigma rule: the largest public one has 200 KB."""
 
 PACK_RULES_MAX: Final = 256
 """Rules that the builder puts into one pack: what a slow rule or a refused pack can take along."""

@@ -36,7 +36,6 @@ from ringfence.model.detection import (
 )
 from ringfence.model.limits import (
     DETECTION_CONTAINERS_MAX,
-    DETECTION_FIELD_CHARACTERS_MAX,
     DETECTION_GLOB_WORDS_MAX,
     DETECTION_LITERAL_CHARACTERS_MAX,
     DETECTION_NODES_MAX,
@@ -54,9 +53,9 @@ from ringfence.model.limits import (
 )
 from ringfence.model.records import Severity
 from ringfence.wire import canonical
-from ringfence.wire.canonical import Fields, JsonValue, is_unwelcome, refuse
+from ringfence.wire.canonical import Fields, JsonValue, refuse
 from ringfence.wire.detection_pattern import compile_expression, glob_expression
-from ringfence.wire.manifest import EVENT_TYPE
+from ringfence.wire.manifest import EVENT_FIELD, EVENT_TYPE
 
 Key = TypeVar("Key", str, tuple[str, tuple[tuple[str, str], ...]])
 
@@ -272,7 +271,7 @@ def check_value(operator: Operator, value: str) -> None:
 
 
 def _is_field(value: JsonValue) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= DETECTION_FIELD_CHARACTERS_MAX and not is_unwelcome(value)
+    return isinstance(value, str) and EVENT_FIELD.fullmatch(value) is not None
 
 
 def _test(row: Fields, rules: frozenset[str], file: str, place: str) -> EventTest:

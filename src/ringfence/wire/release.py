@@ -20,14 +20,13 @@ Everything happens in memory; the only error is ContentRefused, with the member 
 
 import hashlib
 import re
+from collections.abc import Sequence
 from typing import Final
 
 import zstandard
 
 from ringfence.model.errors import ContentRefused
 from ringfence.model.limits import (
-    DETECTION_CONTAINERS_MAX,
-    DETECTION_DEPTH_MAX,
     DETECTION_PACK_BYTES_MAX,
     MANIFEST_BYTES_MAX,
     NAME_CHARACTERS_MAX,
@@ -43,8 +42,8 @@ from ringfence.model.limits import (
     WAIVERS_BYTES_MAX,
 )
 from ringfence.model.release import DetectionPack, Manifest, Pack, Release, Sample
-from ringfence.wire import canonical
 from ringfence.wire.canonical import WAY_OUT, refuse
+from ringfence.wire.detection_ir import decode_detections
 from ringfence.wire.manifest import MANIFEST_NAME, decode_manifest, encode_manifest
 from ringfence.wire.waiver import WAIVERS_NAME, decode_waivers
 
@@ -94,8 +93,7 @@ def decode_release(data: bytes) -> Release:
         DetectionPack(entry, _take(members, entry.path, entry.sha256, entry.size_bytes))
         for entry in manifest.detections
     )
-    for pack in detections:
-        _check_detections(pack)
+    _check_detections(detections)
     waivers = _take_optional(members, WAIVERS_NAME, manifest.waivers_sha256)
     if waivers:
         decode_waivers(waivers)
@@ -246,15 +244,14 @@ def _take_optional(members: dict[str, bytes], path: str, sha256: str) -> bytes:
     return content
 
 
-def _check_detections(pack: DetectionPack) -> None:
-    """Refuse what is not canonical JSON of bounded shape."""
-    canonical.decode(
-        pack.data,
-        file=pack.entry.path,
-        bytes_max=DETECTION_PACK_BYTES_MAX,
-        depth_max=DETECTION_DEPTH_MAX,
-        containers_max=DETECTION_CONTAINERS_MAX,
-    )
+def _check_detections(packs: Sequence[DetectionPack]) -> None:
+    """Refuse packs that a matcher could not run, and rules that stand in two of them."""
+    found: dict[str, str] = {}
+    for pack in packs:
+        for rule in decode_detections(pack.data, pack.entry.path).rules:
+            if other := found.get(rule.identifier):
+                refuse(f"holds the rule {rule.identifier}, which stands in {other} as well", pack.entry.path)
+            found[rule.identifier] = pack.entry.path
 
 
 def _text(path: str, content: bytes) -> str:

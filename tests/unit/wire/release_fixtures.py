@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import zstandard
 
 from ringfence.model.contract import EventNeed, FieldKind
+from ringfence.model.detection import DetectionRule, Detections, EventTest, Operator, Predicate
 from ringfence.model.records import RuleAction, Severity
 from ringfence.model.release import (
     Budget,
@@ -22,6 +23,7 @@ from ringfence.model.release import (
     SelfTest,
 )
 from ringfence.model.waiver import SignedWaiver, Waiver, WaiverBook, WaiverKey
+from ringfence.wire.detection_ir import encode_detections
 from ringfence.wire.manifest import detection_path, pack_path
 from ringfence.wire.waiver import encode_waivers
 
@@ -57,6 +59,22 @@ def make_detections(name: str, data: bytes) -> DetectionPack:
     return DetectionPack(DetectionEntry(name, detection_path(name), digest(data), len(data)), data)
 
 
+def event_rules(identifier: str) -> bytes:
+    """A pack of one rule over events, with a self-test."""
+    rule = DetectionRule(
+        identifier=identifier,
+        title="A shell is started",
+        author="Ringfence authors",
+        licence="Apache-2.0",
+        level=Severity.LOW,
+        techniques=("T1059.004",),
+        reference="",
+        event_type="process_creation",
+        condition=Predicate("Image", Operator.ENDS, cased=False, values=("/sh",)),
+    )
+    return encode_detections(Detections((rule,), (EventTest(identifier, (("Image", "/bin/sh"),), expects_match=True),)))
+
+
 def make_waiver(code: str = "yara/slow-pattern") -> SignedWaiver:
     """A waiver whose signature nobody made."""
     waiver = Waiver(code, "rules/a.yar", "one", "ab" * 32, "tried", dt.date(2026, 11, 1), dt.date(2027, 1, 31))
@@ -65,7 +83,7 @@ def make_waiver(code: str = "yara/slow-pattern") -> SignedWaiver:
 
 def small_release() -> Release:
     """Two packs, three rules, three self-tests on two samples, rules over events, a waiver, and a proof."""
-    events = make_detections("linux-01", b'{"rules":[["and",[1]]]}')
+    events = make_detections("linux-01", event_rules("00000000-0000-0000-0000-000000000001"))
     waivers = encode_waivers(WaiverBook((WaiverKey("Ann", "cd" * 32),), (make_waiver(),)))
     proof = b'{"proof":1}'
     any_pack = make_pack(

@@ -16,6 +16,7 @@ from tests.unit.wire.release_fixtures import (
     decompress,
     digest,
     header,
+    make_detections,
     make_pack,
     make_rule,
     small_release,
@@ -226,6 +227,18 @@ def with_member(name: str, content: bytes) -> bytes:
     return compress(archive_of([(b"manifest.json", members.pop(b"manifest.json")), *sorted(members.items())]))
 
 
+def test_refuses_a_rule_that_stands_in_two_packs() -> None:
+    again = make_detections("other-01", RELEASE.detections[0].data)
+    both = dataclasses.replace(
+        RELEASE,
+        manifest=dataclasses.replace(RELEASE.manifest, detections=(RELEASE.manifest.detections[0], again.entry)),
+        detections=(*RELEASE.detections, again),
+    )
+    assert (
+        refused(compress(archive_of(members_of(both))), "stands in detections/linux-01.json").file == again.entry.path
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "content", "word"),
     [
@@ -234,6 +247,7 @@ def with_member(name: str, content: bytes) -> bytes:
         ("detections/linux-01.json", b'{"a":1,"a":1}', "repeats the key"),
         ("detections/linux-01.json", b"[1.5]", "not an integer"),
         ("detections/linux-01.json", b"[" * 65 + b"]" * 65, "nested deeper"),
+        ("detections/linux-01.json", b'{"format":1,"rules":[]}', "lacks the field 'tests'"),
         ("waivers.json", b"{}", "lacks the field"),
         ("waivers.json", b"", "is empty"),
         ("proof.json", b"", "is empty"),

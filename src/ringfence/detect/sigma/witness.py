@@ -8,7 +8,7 @@ A *clause* is a set of witnesses of which at least one is in every event that th
 3. "not" has none: what is absent is no witness.  Nor have presence, numbers, networks and other fields.
 4. All witnesses are folded, and are looked for in folded values.  Folding does not depend on context, so this also
    holds for predicates that mind case.
-5. A single character is no witness, unless it is the whole value: it would be found everywhere.
+5. A single character of ASCII is no witness, unless it is the whole value: it would be found everywhere.
 """
 
 from collections.abc import Sequence
@@ -106,7 +106,7 @@ def _of_expressions(predicate: Predicate) -> list[Clause]:
         clauses = [
             frozenset(Witness(predicate.field, Operator.CONTAINS, text) for text in texts)
             for texts in required_texts(pattern)
-            if min(map(len, texts)) >= WITNESS_CHARACTERS
+            if all(_is_enough(text) for text in texts)
         ]
         branches.append(clauses)
     return branches[0] if len(branches) == 1 else _of_branches(branches)
@@ -123,4 +123,9 @@ def _of_value(predicate: Predicate, value: str) -> Witness | None:
             operator, text = Operator.CONTAINS, folded(max(texts, key=len, default=""))
         case _:
             return None
-    return Witness(predicate.field, operator, text) if len(text) >= WITNESS_CHARACTERS else None
+    return Witness(predicate.field, operator, text) if _is_enough(text) else None
+
+
+def _is_enough(text: str) -> bool:
+    """Rule 5."""
+    return len(text) >= WITNESS_CHARACTERS or not text.isascii()
