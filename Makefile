@@ -17,6 +17,7 @@ ASSETS_STAMP := $(STAMPS)/console-assets
 
 UP_ARGUMENTS ?= --state build/state --protect playground
 TEST_ARGUMENTS ?=
+SUITE ?=
 
 # --- the product ------------------------------------------------------------------------------------------------
 
@@ -45,6 +46,14 @@ check: set-up $(STAMPS)/debian-check ## Lint, types, layers, generated documents
 .PHONY: bench
 bench: set-up $(STAMPS)/debian-bench ## Measure speed and memory side by side with ClamAV; writes build/bench.json
 	$(BIN)/python -m bench --output build/bench.json
+
+.PHONY: tuf-conformance
+tuf-conformance: set-up $(STAMPS)/debian-test ## Run a checkout of the public TUF suite (SUITE=DIR) against the update client
+	test -d '$(SUITE)' || { echo 'tuf-conformance: say SUITE=DIR, a checkout of theupdateframework/tuf-conformance'; exit 2; }
+	test -x build/tuf-conformance/bin/python || $(BIN)/python -m venv build/tuf-conformance
+	build/tuf-conformance/bin/python -m pip install --quiet --disable-pip-version-check '$(SUITE)'
+	client="$$PWD/$(BIN)/python $$PWD/tools/tuf_client.py"; suite="$$PWD/build/tuf-conformance/bin/python"; \
+	    cd '$(SUITE)' && "$$suite" -m pytest -q tuf_conformance --entrypoint "$$client"
 
 # --- upkeep -----------------------------------------------------------------------------------------------------
 

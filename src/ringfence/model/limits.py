@@ -1239,3 +1239,31 @@ ONLINE_WARNING_DAYS: Final = 1
 
 ACTIVATION_RECORD_BYTES_MAX: Final = 131_072
 """The record of activation: all refusals at their bound, each character in four bytes, take half of it."""
+# --- fetching what is signed --------------------------------------------------------------------------------------
+
+METADATA_ROTATIONS_FILES_MAX: Final = 256
+"""Root files that one refresh follows: a rotation each month for twenty years offline."""
+
+METADATA_DELEGATIONS_KEYS_MAX: Final = 8
+"""Roles that one search for a target visits; there are three."""
+
+SIGNED_PATCHES_RECORDS_MAX: Final = 8
+"""Older releases from which a patch to the new one is made: a host that was off for a week still gets one."""
+
+FETCH_PIECE_BYTES: Final = 57_344
+"""Bytes of one piece between courier and updater: as much as fits into a frame beside its head."""
+
+FETCH_SILENCE_S: Final = 30
+"""Longest wait for the next piece of a file."""
+
+FETCH_WHOLE_S: Final = 30
+"""Longest time for one file of any size, before its length adds to it: a slow connection and a slow server."""
+
+FETCH_SECONDS_PER_MIB: Final = 64
+"""What each MiB of a file's greatest length adds to `FETCH_WHOLE_S`: 16 KiB/s, below it somebody holds it back."""
+
+FETCH_PATH_BYTES_MAX: Final = 512
+"""Longest name of a file of the repository: a prefix of 64, a patch's two digests, and some room."""
+
+PATCH_BYTES_MAX: Final = 16_777_216
+"""A patch: past a quarter of the largest release the whole file is as good."""

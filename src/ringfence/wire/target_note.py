@@ -5,7 +5,8 @@
 
 `signed_version` is the version of the content metadata with which the release was last signed: a host that has
 convicted a release tries it again only when this number has risen.  `zstd` and `level` say how the frame around the
-tar was written, so that a host that made the tar out of a patch can write the very same frame.
+tar was written, so that a host that made the tar out of a patch can write the very same frame
+(docs/adr/0009-patches.md).
 """
 
 import re
