@@ -14,6 +14,7 @@ TESTED_ELSEWHERE: Final[dict[str, str]] = {
     "model/records.py": "values without behaviour: every codec test builds them",
     "model/verdict.py": "values without behaviour: every codec test builds them",
     "model/limits.py": "held by tests/house/test_limits.py",
+    "model/update.py": "values without behaviour: tests/unit/wire/test_update_memory.py builds them",
     "model/errors.py": "held by tests/house/test_errors.py",
     "control/migrations/env.py": "run by every start; held by tests/unit/control/test_migrate.py",
     "control/migrations/versions/r0001_first_schema.py": "as above: its tables are compared with the schema's",

@@ -47,23 +47,24 @@ def change_keys(
         raise UsageRefused("the keys of targets are root's", "change the role root")
     chain = directory.chain()
     delegator = roles.RULES[role].delegator
-    document = _in_force(chain, delegator)
+    document = in_force(chain, delegator)
     changed = with_keys(document, role, added=added, removed=removed, threshold=threshold, now=now)
     return directory.write(delegator, changed)
 
 
 def renew(directory: TrustDirectory, role: str, now: datetime) -> Path:
     """Write the next version of a document with a later expiry and nothing else new."""
-    return directory.write(role, renewed(_in_force(directory.chain(), role), role, now))
+    return directory.write(role, renewed(in_force(directory.chain(), role), role, now))
 
 
-def _in_force(chain: Chain, role: str) -> Metadata[Any]:
-    document = chain.in_force(role)
+def in_force(chain: Chain, role: str) -> Metadata[Any]:
+    """The document of `role` on which the next version builds.  Raises SignatureRefused while one waits."""
+    document = chain.in_force(role) or chain.lapsed.get(role)
     if document is None:
         raise SignatureRefused(
             f"no version of {role} is in force yet", "let the missing people sign it with `ringfence keys sign`"
         )
-    if chain.is_pending(role):
+    if chain.newest[role].signed.version != document.signed.version:
         raise SignatureRefused(
             f"{role} version {chain.newest[role].signed.version} still waits for signatures",
             "sign it, or remove its file, before the next change",

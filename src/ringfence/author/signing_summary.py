@@ -19,7 +19,7 @@ from ringfence.wire.target_note import decode_note
 
 def summary(role: str, document: Metadata[Any], chain: Chain | None) -> list[str]:
     """The lines to show before `document` is signed; `chain` is what is in force, where that is known."""
-    before = None if chain is None else chain.in_force(role)
+    before = None if chain is None else chain.in_force(role) or chain.lapsed.get(role)
     if before is not None and before.signed.version >= document.signed.version:
         before = None
     lines = [

@@ -8,7 +8,7 @@ before it, targets by root, content by targets.  The newest version may still wa
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -31,6 +31,8 @@ class Chain:
     targets: Metadata[Targets] | None
     content: Metadata[Targets] | None
     newest: dict[str, Metadata[Any]]
+    lapsed: dict[str, Metadata[Any]] = field(default_factory=dict)
+    """Documents that were in force until the keys of their role changed: the next version builds on them."""
 
     def in_force(self, role: str) -> Metadata[Any] | None:
         """The document of `role` that is in force."""
@@ -116,7 +118,24 @@ class TrustDirectory:
             root = following
         targets = self._newest_signed(roles.TARGETS, root.signed, newest)
         content = None if targets is None else self._newest_signed(roles.CONTENT, targets.signed, newest)
-        return Chain(root, targets, content, newest)
+        lapsed: dict[str, Metadata[Any]] = {}
+        if targets is None:
+            self._find_lapsed(roles.TARGETS, lapsed)
+        if content is None:
+            self._find_lapsed(roles.CONTENT, lapsed)
+            for version in self.versions(roles.CONTENT):
+                newest[roles.CONTENT] = self.load(roles.CONTENT, version)
+        return Chain(root, targets, content, newest, lapsed)
+
+    def _find_lapsed(self, role: str, lapsed: dict[str, Metadata[Any]]) -> None:
+        """The newest document of `role` that enough keys of any earlier version of its delegator have signed."""
+        delegator_role = roles.RULES[role].delegator
+        delegators = [self.load(delegator_role, version).signed for version in self.versions(delegator_role)]
+        for version in reversed(self.versions(role)):
+            document = self.load(role, version)
+            if any(not quorum(delegator, role, document).missing for delegator in delegators):
+                lapsed[role] = document
+                return
 
     def _newest_signed(
         self, role: str, delegator: Root | Targets, newest: dict[str, Metadata[Any]]

@@ -1,6 +1,7 @@
 """The one ASGI application of the server: which part answers which path, and what holds for every answer.
 
     /uplink/…            hosts                 gateway.py, raw ASGI
+    /repository/…        hosts                 static_repository.py, raw ASGI
     /api/…               programs              api.py, FastAPI, loaded at the first request
     /events/alerts       live stream           stream.py
     /metrics  /healthz   monitoring            here
@@ -11,6 +12,7 @@ Bodies of people and programs are bounded here, so that no part has to remember 
 
 import asyncio
 import logging
+from pathlib import Path
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -18,11 +20,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ringfence.control import gateway, queries, stream
+from ringfence.control import gateway, queries, static_repository, stream
 from ringfence.control.gateway import Gateway
 from ringfence.control.metrics import METRICS_MEDIA_TYPE, ServerMetrics, render_metrics
 from ringfence.control.problems import PROBLEM_MEDIA_TYPE, encoded, problem, problem_of
 from ringfence.control.services import ConsoleServices
+from ringfence.control.static_repository import StaticRepository
 from ringfence.control.web_session import session_or_token_of
 from ringfence.model.errors import RingfenceError
 from ringfence.model.limits import REQUEST_BODY_BYTES_MAX, REQUEST_BODY_SECONDS_MAX
@@ -43,13 +46,14 @@ _LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 class Application:
     """Routes a request to its part.  `api` is built when it is first needed: most of its cost is in loading."""
 
-    def __init__(self, services: ConsoleServices, metrics: ServerMetrics) -> None:
+    def __init__(self, services: ConsoleServices, metrics: ServerMetrics, repository: Path) -> None:
         # Loaded late so that the program can look at its words and its state without paying for templates.
         from ringfence.control.console.routes import build_console  # noqa: PLC0415
 
         self._services = services
         self._metrics = metrics
         self._gateway = Gateway(services, metrics)
+        self._repository = StaticRepository(repository)
         self._console: ASGIApp = build_console(services)
         self._api: ASGIApp | None = None
 
@@ -90,6 +94,8 @@ class Application:
         """The part that answers `path`, with its name for the metrics."""
         if path.startswith("/api/"):
             return "api", self._loaded_api()
+        if path.startswith(static_repository.PREFIX):
+            return "repository", self._repository
         match path:
             case stream.PATH:
                 return "events", self._events

@@ -8,6 +8,7 @@
 
 import asyncio
 import contextlib
+import datetime as dt
 import fcntl
 import logging
 import os
@@ -30,6 +31,8 @@ from ringfence.control.database import Database
 from ringfence.control.listening import PatientProtocol, shown_address
 from ringfence.control.metrics import ServerMetrics
 from ringfence.control.migrate import migrate
+from ringfence.control.online_keys import OnlineKeys
+from ringfence.control.repository import CURRENT, Repository
 from ringfence.control.services import ConsoleServices
 from ringfence.control.state import ServerState
 from ringfence.control.tls import prepare_certificates, server_context, write_durably
@@ -126,7 +129,7 @@ async def _serve(options: ServeOptions, on_started: Callable[[Started], None]) -
         await _write_audit(database, AuditAction.SERVER_STARTED, clock())
         services = ConsoleServices(database, Broker(), Authentication(database, clock), clock)
         metrics = ServerMetrics()
-        server = _Server(_configuration(Application(services, metrics), context), services.broker)
+        server = _Server(_configuration(Application(services, metrics, state.repository), context), services.broker)
         upkeep = asyncio.create_task(_maintain(database, state, names, clock, context, metrics))
         started = Started(
             address=f"https://{shown_address(_REACHED_AT.get(host, host), port)}/",
@@ -209,6 +212,7 @@ async def _maintain(
     """Remove old rows, renew the certificate, write down the time; for ever.  A failure is logged and tried again."""
     is_behind = False
     while True:
+        await asyncio.to_thread(_renew_repository, state, clock())
         try:
             await server_time.record_time(database, clock())
             metrics.rows_removed.inc(await retention.remove_old_rows(database, now_unix_ms=clock()))
@@ -222,6 +226,16 @@ async def _maintain(
         except Exception:  # noqa: BLE001  # whatever it was, the server goes on and tries again
             _LOG.exception("the server's upkeep failed and will be tried again")
         await asyncio.sleep(MAINTENANCE_INTERVAL_S)
+
+
+def _renew_repository(state: ServerState, now_unix_ms: int) -> None:
+    """Sign the server's own roles anew where that is due.  What it cannot do is logged, and hosts warn days ahead."""
+    now = dt.datetime.fromtimestamp(now_unix_ms // 1_000, dt.UTC)
+    try:
+        if (state.repository / CURRENT).is_symlink():
+            Repository(state.repository, OnlineKeys(state.online_keys)).renew(now)
+    except (RingfenceError, OSError):
+        _LOG.exception("the repository was not renewed and will be tried again; hosts go on with what they have")
 
 
 async def _renew_certificate(database: Database, state: ServerState, names: tuple[str, ...], clock: Clock) -> bool:

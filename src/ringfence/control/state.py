@@ -45,6 +45,16 @@ class ServerState:
         return self.directory / "enrolment.token"
 
     @property
+    def repository(self) -> Path:
+        """The published repository of signed content."""
+        return self.directory / "repository"
+
+    @property
+    def online_keys(self) -> Path:
+        """The keys of the roles that the server signs for."""
+        return self.directory / "keys"
+
+    @property
     def lock(self) -> Path:
         """Held by the one server that runs on this directory."""
         return self.directory / "server.lock"

@@ -42,10 +42,12 @@ class ContentHttp:
         self._host, self._port = parts.hostname or "", parts.port
         self._context = context
         self._connection: http.client.HTTPConnection | None = None
+        self._aborted = False
 
     def get(self, path: str, bytes_max: int) -> Iterator[bytes]:
         """The pieces of the file at `path`.  Raises NotServed or NotFetched, also in the middle."""
         deadline = time.monotonic() + whole_wait_s(bytes_max)
+        self._aborted = False
         try:
             yield from self._get(path, bytes_max, deadline)
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -73,6 +75,8 @@ class ContentHttp:
                 self.close()
                 raise NotFetched(f"not whole after {whole_wait_s(bytes_max)} s")
             yield piece
+        if self._aborted:  # without a length, an end that we made looks like one that the server meant
+            raise NotFetched("ended, because it took too long")
         if response.length:  # what read1 does not tell: the connection ended before the file did
             self.close()
             raise NotFetched(f"{response.length} bytes are missing")
@@ -105,6 +109,7 @@ class ContentHttp:
 
     def abort(self) -> None:
         """End what is being waited for, from another thread."""
+        self._aborted = True
         connection = self._connection
         if connection is not None and connection.sock is not None:
             with contextlib.suppress(OSError):

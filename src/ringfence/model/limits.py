@@ -1267,3 +1267,17 @@ FETCH_PATH_BYTES_MAX: Final = 512
 
 PATCH_BYTES_MAX: Final = 16_777_216
 """A patch: past a quarter of the largest release the whole file is as good."""
+
+# --- publishing ---------------------------------------------------------------------------------------------------
+
+PUBLISH_LOCK_MS: Final = 60_000
+"""How long a publisher waits for another: the largest release is copied and looked at in less."""
+
+PUBLISH_LOCK_LOOK_MS: Final = 50
+"""How often a waiting publisher looks whether the other is done."""
+
+UPDATE_MEMORY_BYTES_MAX: Final = 4_096
+"""What the update client remembers: six roles of a hundred bytes."""
+
+UPDATE_MEMORY_ENTRIES_MAX: Final = 16
+"""Roles that the update client remembers; there are six."""

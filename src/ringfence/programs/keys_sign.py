@@ -43,7 +43,7 @@ def command(
     def confirm(lines: list[str]) -> bool:
         if not as_json or not yes:
             print("\n".join(lines), file=sys.stderr if as_json else sys.stdout, flush=True)
-        return yes or _agreed(holder.owner)
+        return yes or agreed(holder.owner)
 
     document, signed_as = sign_file(
         file,
@@ -65,7 +65,7 @@ def command(
         print(f"{file}: signed by {holder.owner} as {' and '.join(signed_as)}; {count} signatures now")
 
 
-def _agreed(owner: str) -> bool:
+def agreed(owner: str) -> bool:
     """Ask on the terminal."""
     if not sys.stdin.isatty():
         raise UsageRefused("there is no terminal to ask on", "read it with `ringfence keys show`, then say --yes")

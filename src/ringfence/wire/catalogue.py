@@ -59,6 +59,13 @@ LOAD_ANSWER: Final = 63
 MODE: Final = 64
 MODE_ANSWER: Final = 65
 STOP: Final = 66
+FETCH: Final = 80
+FETCHED: Final = 81
+UPDATER_SOCKET: Final = 82
+OFFER: Final = 84
+UPDATE_REPORT: Final = 86
+LOOK: Final = 88
+LOOK_ANSWER: Final = 89
 
 SCAN_BODY: Final = struct.Struct(">QQB7x")
 """job, size_bytes, purpose (1 synchronous, 2 ahead)."""
@@ -93,6 +100,12 @@ CONVICT_BODY: Final = struct.Struct(f">QB7x{RULE_MAP_BYTES}s")
 
 MODE_BODY: Final = struct.Struct(">B3x")
 """a `Mode`."""
+
+OFFER_BODY: Final = struct.Struct(">QQ32sB7x")
+"""release version, version of the metadata that signed it, SHA-256, flags (1 unproven, 2 made by a patch)."""
+
+UPDATE_REPORT_BODY: Final = struct.Struct(">B7xQ256s")
+"""an `UpdateOutcome`, when the first of the believed documents expires (Unix seconds), why (UTF-8)."""
 
 COUNTS_BODY: Final = struct.Struct(">25Q")
 """counters in the order of `GATE_COUNTERS`."""
@@ -197,6 +210,13 @@ MESSAGES: Final = (
     Message(LOAD_ANSWER, "load_answer", "warden", "operator", "variable", 0, "Taken, or why not."),
     Message(MODE, "mode", "operator", "warden", MODE_BODY.format, 0, "Observe or enforce."),
     Message(MODE_ANSWER, "mode_answer", "warden", "operator", "variable", 0, "Done, or why not."),
+    Message(FETCH, "fetch", "updater", "courier", "variable", 0, "Bring a file of the signed repository."),
+    Message(FETCHED, "fetched", "courier", "updater", "variable", 0, "One piece of it; nothing here is believed."),
+    Message(UPDATER_SOCKET, "updater_socket", "warden", "courier", "", 1, "Fetch for the updater on this socket."),
+    Message(OFFER, "offer", "updater", "warden", OFFER_BODY.format, 1, "A verified release in a sealed memory file."),
+    Message(UPDATE_REPORT, "update_report", "updater", "warden", UPDATE_REPORT_BODY.format, 0, "How the look ended."),
+    Message(LOOK, "look", "operator", "warden", "", 0, "Look for an update now."),
+    Message(LOOK_ANSWER, "look_answer", "warden", "operator", "variable", 0, "How that look ended."),
     Message(STOP, "stop", "operator", "warden", "", 0, "End the sensor with the host unblocked."),
     Message(
         70, "demand_start", "scan command", "scan worker", "", 1, "Load the release in this file (wire/demand.py)."
