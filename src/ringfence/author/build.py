@@ -2,10 +2,12 @@
 
 1. Every rule has its metadata, and a name of its own in the whole release.
 2. Rules are partitioned and packed (`author/packing.py`).
-3. The engine compiles every pack, and every self-test holds, in the very code that a host runs (`detect/yara.py`).
-4. The bytes are written, read again and compared (`wire/release.py`).
+3. Sigma rules become packs of detections (`author/sigma_dir.py`), their self-tests hold.
+4. The engine compiles every pack, and every self-test holds, in the very code that a host runs (`detect/yara.py`).
+5. The bytes are written, read again and compared (`wire/release.py`).
 """
 
+import dataclasses
 import hashlib
 from collections.abc import Iterable, Sequence
 from itertools import chain
@@ -25,12 +27,14 @@ from ringfence.author.yara_source import SourceRule
 from ringfence.detect.rule_outline import outline
 from ringfence.detect.self_tests import check_self_tests
 from ringfence.detect.yara import compile_release
+from ringfence.model.contract import EventNeed
 from ringfence.model.errors import ContentRefused
 from ringfence.model.limits import RULE_PATTERNS_MAX
 from ringfence.model.release import (
     YARA_MODULES,
     YARA_VARIABLES,
     Contract,
+    DetectionPack,
     Manifest,
     Pack,
     PackEntry,
@@ -67,20 +71,32 @@ def build_release(content: ContentDirectory, version: int | None = None) -> Rele
     entries = [entry_of(rules[name], pack.name) for pack in packs for name in pack.reporting]
     tests = _self_tests(content.tests, rules)
     samples = {hashlib.sha256(test.sample).hexdigest(): test.sample for test in content.tests}
+    detections, events = _detections(content)
     manifest = Manifest(
         name=content.head.name,
         version=content.head.version if version is None else version,
         description=content.head.description,
-        contract=_contract(packs),
+        contract=dataclasses.replace(_contract(packs), events=events),
         packs=tuple(_entry(pack) for pack in packs),
         rules=tuple(sorted(entries, key=lambda entry: entry.identifier)),
         self_tests=tests,
+        detections=tuple(pack.entry for pack in detections),
     )
     return Release(
         manifest,
         tuple(Pack(_entry(pack), pack.source) for pack in packs),
         tuple(Sample(sha256, samples[sha256]) for sha256 in sorted(samples)),
+        detections,
     )
+
+
+def _detections(content: ContentDirectory) -> tuple[tuple[DetectionPack, ...], tuple[EventNeed, ...]]:
+    """The packs of rules over events, and what they need."""
+    if content.sigma is None:
+        return (), ()
+    from ringfence.author.sigma_dir import detection_packs  # noqa: PLC0415 - as in author/content_dir.py
+
+    return detection_packs(content.sigma)
 
 
 def _unique(rules: Iterable[SourceRule]) -> dict[str, SourceRule]:

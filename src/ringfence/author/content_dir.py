@@ -3,6 +3,7 @@
     DIR/content.yaml        format: 1, name, version, description
     DIR/rules/**/*.yar      rules, in files by family; metadata as in `entry_of`
     DIR/tests/**/*.yaml     self-tests: rule name -> {matches: [sample, ...], ignores: [sample, ...]}
+    DIR/sigma/, DIR/tests/**/*.events.yaml      rules over events: `author/sigma_dir.py`
 
 A sample is a list of parts that are joined: text, {hex: "7f45"}, {base64: "..."} or {zeros: 100}.  Parts let a
 self-test hold what must not stand as a live string in a repository.
@@ -15,12 +16,12 @@ import binascii
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import yaml
 
 from ringfence.author.yara_source import SourceReader, SourceRule, first_line
-from ringfence.model.errors import ContentRefused, PathRefused
+from ringfence.model.errors import ContentRefused, PathRefused, UsageRefused
 from ringfence.model.limits import (
     RELEASE_VERSION_MAX,
     RULE_TEXT_CHARACTERS_MAX,
@@ -33,9 +34,15 @@ from ringfence.model.release import RuleEntry
 from ringfence.wire.canonical import is_unwelcome
 from ringfence.wire.manifest import RELEASE_NAME, TECHNIQUE
 
+if TYPE_CHECKING:
+    from ringfence.author.sigma_dir import SigmaContent
+
 CONTENT_FILE: Final = "content.yaml"
 CONTENT_FORMAT: Final = 1
 RULE_SUFFIXES: Final = (".yar", ".yara")
+SIGMA_SUFFIXES: Final = (".yml", ".yaml")
+EVENTS_SUFFIX: Final = ".events.yaml"
+"""What the names of self-tests of rules over events end in."""
 
 Progress = Callable[[str], None]
 """Called with the name of each file before it is read."""
@@ -67,6 +74,8 @@ class ContentDirectory:
     head: ContentHead
     files: tuple[tuple[SourceRule, ...], ...]
     tests: tuple[AuthoredTest, ...]
+    sigma: "SigmaContent | None" = None
+    """Rules over events, where there are files of them."""
 
 
 def read_directory(directory: Path, progress: Progress = lambda _: None) -> ContentDirectory:
@@ -87,8 +96,26 @@ def read_directory(directory: Path, progress: Progress = lambda _: None) -> Cont
     tests: list[AuthoredTest] = []
     for path in source_files(directory / "tests", (".yaml",)):
         name = str(path.relative_to(directory))
-        tests += _tests(_yaml(path, name), name)
-    return ContentDirectory(head, tuple(files), tuple(tests))
+        if not name.endswith(EVENTS_SUFFIX):
+            tests += _tests(_yaml(path, name), name)
+    return ContentDirectory(head, tuple(files), tuple(tests), read_sigma_content(directory, progress))
+
+
+def read_sigma_content(directory: Path, progress: Progress = lambda _: None) -> "SigmaContent | None":
+    """The rules over events of `directory`, None where it has no files of them."""
+    rules = [(str(path.relative_to(directory)), path) for path in source_files(directory / "sigma", SIGMA_SUFFIXES)]
+    tests = [(str(path.relative_to(directory)), path) for path in source_files(directory / "tests", (".yaml",))]
+    tests = [(name, path) for name, path in tests if name.endswith(EVENTS_SUFFIX)]
+    if not rules and not tests:
+        return None
+    progress("sigma")
+    try:
+        from ringfence.author.sigma_dir import read_content  # noqa: PLC0415 - pySigma is there for those who write Sigma
+    except ModuleNotFoundError as error:
+        raise UsageRefused(
+            f"there are Sigma rules, but the library {error.name} is missing", "pip install 'ringfence[author]'"
+        ) from error
+    return read_content(rules, tests, read_text)
 
 
 def source_files(root: Path, suffixes: Sequence[str]) -> list[Path]:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ringfence.author.content_dir import CONTENT_FILE, RULE_SUFFIXES, read_text, source_files
+from ringfence.author.content_dir import CONTENT_FILE, RULE_SUFFIXES, SIGMA_SUFFIXES, read_text, source_files
 from ringfence.author.import_metadata import NON_COMMERCIAL, clean, licence_of, with_our_metadata
 from ringfence.author.packing import Cluster, clusters_of
 from ringfence.author.probe import Candidate, Prober
@@ -86,7 +86,7 @@ def import_pack(source: Path, action: RuleAction, step: Step = lambda *_: None) 
     paths = source_files(source, RULE_SUFFIXES)
     if not paths:
         raise PathRefused(f"{source} holds no .yar or .yara file", "name the directory of a public YARA pack")
-    licences = _licence_files(source)
+    licences = licence_files(source)
     reader = SourceReader()
     works = []
     for number, path in enumerate(paths):
@@ -134,7 +134,7 @@ def write_directory(imported: Imported, directory: Path, name: str, report: str 
     try:
         directory.mkdir(parents=True, exist_ok=True)
         (directory / REPORT_FILE).write_text(report, encoding="utf-8")  # first: what is cut short may be done again
-        _remove_earlier(directory)
+        remove_earlier(directory)
         for file, rules in imported.files:
             path = directory / "rules" / file
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -151,19 +151,20 @@ def write_directory(imported: Imported, directory: Path, name: str, report: str 
         raise PathRefused(f"{directory} cannot be written: {error.strerror}", "name a directory of yours") from error
 
 
-def _remove_earlier(directory: Path) -> None:
-    """Remove the rules and licences of an earlier import, and the directories that this leaves empty.
+def remove_earlier(directory: Path) -> None:
+    """Remove the rules and licences of an earlier import, of whatever kind, and the directories that this leaves empty.
 
     Its head goes first and comes last: between the two it is no content directory that anybody could build.
     """
     (directory / CONTENT_FILE).unlink(missing_ok=True)
-    for top in (directory / "rules", directory / "licences"):
+    suffixes = {"rules": RULE_SUFFIXES, "sigma": SIGMA_SUFFIXES}
+    for top in (directory / "rules", directory / "sigma", directory / "licences"):
         below = sorted(top.rglob("*"), reverse=True)  # what is in a directory comes before it
         for path in below:
             if path.is_dir() and not path.is_symlink():
                 with suppress(OSError):  # somebody keeps something in it
                     path.rmdir()
-            elif top.name == "licences" or path.suffix.lower() in RULE_SUFFIXES:
+            elif top.name == "licences" or path.suffix.lower() in suffixes[top.name]:
                 path.unlink()
 
 
@@ -172,7 +173,7 @@ def release_name(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:NAME_CHARACTERS_MAX] or "imported"
 
 
-def _licence_files(source: Path) -> list[tuple[str, str]]:
+def licence_files(source: Path) -> list[tuple[str, str]]:
     """The licence files of the pack (and of the directory above it), by name below it."""
     found = []
     for path in sorted([*source.parent.glob("*"), *source.rglob("*")]):
@@ -182,7 +183,7 @@ def _licence_files(source: Path) -> list[tuple[str, str]]:
     return found
 
 
-def _licence_for(file: str, licences: Sequence[tuple[str, str]]) -> str:
+def licence_for(file: str, licences: Sequence[tuple[str, str]]) -> str:
     """The first line of the licence file nearest above `file`."""
     for parent in [*Path(file).parents, Path("above")]:
         for name, text in licences:
@@ -192,7 +193,7 @@ def _licence_for(file: str, licences: Sequence[tuple[str, str]]) -> str:
 
 
 def _read(path: Path, name: str, reader: SourceReader, licences: Sequence[tuple[str, str]]) -> _FileWork:
-    work = _FileWork(name, (), [], _licence_for(name, licences), [], [])
+    work = _FileWork(name, (), [], licence_for(name, licences), [], [])
     try:
         text = read_text(path, name)
         if not _RULE.search(text):

@@ -69,15 +69,16 @@ def duplicate_findings(sources: Sequence[SigmaSource]) -> Iterator[Finding]:
 
 def _of_source(source: SigmaSource, contracts: Sequence[SensorContract]) -> Iterator[Finding]:
     yield from source.findings
-    if source.rule is not None:
-        yield from _static_findings(source, source.rule)
-        if contracts:
-            yield from _contract_findings(source, source.rule, contracts)
+    yield from harm_findings(source)
+    if source.rule is not None and contracts:
+        yield from _contract_findings(source, source.rule, contracts)
     yield from validator_findings(source)
 
 
-def _static_findings(source: SigmaSource, rule: DetectionRule) -> Iterator[Finding]:
-    """Rules 2 to 4."""
+def harm_findings(source: SigmaSource) -> Iterator[Finding]:
+    """Rules 2 to 4: what a rule that can be run would do to a host."""
+    if (rule := source.rule) is None:
+        return
     at_condition: tuple[Key, ...] = ("detection", "condition")
     if holds(rule.condition, {}):
         what = "is true of an event without any field: it only says what must not be there"

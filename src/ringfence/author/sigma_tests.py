@@ -26,7 +26,6 @@ from ringfence.model.errors import ContentRefused
 from ringfence.model.limits import EVENT_FIELDS_MAX, EVENT_VALUE_CHARACTERS_MAX
 from ringfence.wire.manifest import EVENT_FIELD
 
-EVENTS_SUFFIX: Final = ".events.yaml"
 WAY_OUT: Final = "see the head of author/sigma_tests.py for the form"
 _KINDS: Final = ("matches", "ignores")
 

@@ -621,6 +621,9 @@ RULE_TEXT_CHARACTERS_MAX: Final = 1_024
 DETECTION_RULES_MAX: Final = 8_192
 """Rules of one pack: twice all public ones; a mask of that many bits is still one machine operation of microseconds."""
 
+DETECTION_PACK_RULES_MAX: Final = 1_024
+"""Rules that an author's build puts into one pack: of the largest public type of event there are 1,417."""
+
 DETECTION_TESTS_MAX: Final = 32_768
 """Self-tests of one pack: four for each rule."""
 
@@ -665,6 +668,9 @@ MATCH_MEMO_CHARACTERS_MAX: Final = 256
 
 PROBE_EVENTS_MAX: Final = 48
 """Probe events of one rule: each of its fields long, and its first texts each in their place."""
+
+EXAMPLE_TRIES_ENTRIES_MAX: Final = 256
+"""Ways in which a condition may be true that are tried for an example: most rules have one that is found at once."""
 
 PROBE_VALUE_CHARACTERS: Final = 30_000
 """A long value in a probe event: more than a sensor sends of a command line."""

@@ -27,6 +27,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "content build": ("ringfence.programs.content_build", "Build a release from a directory of rules."),
     "content show": ("ringfence.programs.content_show", "Show what a release holds."),
     "content import-yara": ("ringfence.programs.content_import", "Turn a public YARA pack into a content directory."),
+    "content import-sigma": (
+        "ringfence.programs.content_import_sigma",
+        "Turn a public Sigma pack into a content directory.",
+    ),
     "content sign": ("ringfence.programs.content_sign", "Sign releases, with patches from older ones."),
     "content publish": ("ringfence.programs.content_publish", "Publish what is signed, judged as a fresh host would."),
     "keys create": ("ringfence.programs.keys_create", "Make a key, or name one in a token or a cloud's key service."),

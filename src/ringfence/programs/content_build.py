@@ -12,6 +12,7 @@ from ringfence.author.build import build_bytes
 from ringfence.model.errors import PathRefused, UsageRefused
 from ringfence.model.limits import RELEASE_VERSION_MAX
 from ringfence.programs.progress import progress_line
+from ringfence.wire.detection_ir import decode_detections
 from ringfence.wire.release import decode_release
 
 
@@ -31,7 +32,9 @@ def command(
     with progress_line("building") as progress:
         data = build_bytes(directory, version, progress)
     write_whole(output, data)
-    manifest = decode_release(data).manifest
+    release = decode_release(data)
+    manifest = release.manifest
+    events = [decode_detections(pack.data, pack.entry.path) for pack in release.detections]
     facts = {
         "file": str(output),
         "name": manifest.name,
@@ -41,13 +44,17 @@ def command(
         "rules": len(manifest.rules),
         "packs": len(manifest.packs),
         "self_tests": len(manifest.self_tests),
+        "event_rules": sum(len(pack.rules) for pack in events),
+        "event_self_tests": sum(len(pack.tests) for pack in events),
     }
     if as_json:
         print(json.dumps(facts))
     else:
+        over_events = f"{facts['event_rules']} rules over events, " if events else ""
+        self_tests = len(manifest.self_tests) + sum(len(pack.tests) for pack in events)
         print(
             f"{output}: {manifest.name} version {manifest.version}, {len(manifest.rules)} rules in"
-            f" {len(manifest.packs)} packs, {len(manifest.self_tests)} self-tests hold, {len(data)} bytes"
+            f" {len(manifest.packs)} packs, {over_events}{self_tests} self-tests hold, {len(data)} bytes"
         )
         print(f"sha256 {facts['sha256']}", file=sys.stdout)
 

@@ -55,9 +55,9 @@ def command(
       65  no rule could be taken: the report says why for each file, and nothing is written
       66  DIR has no file of rules, or OUTDIR cannot be used
     """
-    target = output or _default_target(directory)
+    target = output or default_target(directory)
     check_target(target)
-    with _bar() as step:
+    with progress_bar() as step:
         imported = import_pack(directory, action, step)
     taken = sum(len(one.taken) for one in imported.reports)
     report = {
@@ -87,7 +87,7 @@ def command(
         _print_way_on(target, action)
 
 
-def _default_target(directory: Path) -> Path:
+def default_target(directory: Path) -> Path:
     """`NAME-content` here, or beside the pack for somebody who stands in it.  Raises PathRefused if it is there."""
     pack, here = directory.resolve(), Path.cwd()
     target = Path(f"{release_name(pack.name)}-content")
@@ -134,7 +134,7 @@ def _file_facts(one: FileReport) -> dict[str, Any]:
 
 
 @contextmanager
-def _bar() -> Iterator[Callable[[str, int, int], None]]:
+def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     """A progress bar on a terminal's standard error; nothing where nobody watches."""
     if not sys.stderr.isatty():
         yield lambda *_: None

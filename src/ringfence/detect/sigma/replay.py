@@ -1,23 +1,20 @@
 """Rules against events, for whoever judges rules: what each matched, what it cost, and whether both matchers agree.
 
-Probe events are made of a rule's own texts, because nothing else meets its expensive parts: each text in its place, all
-texts of a field at once, and the same repeated to the longest value that a sensor sends.  Beside them the strangers:
-nothing, one letter, and noise.  The same rule always gives the same events.
+Probe events are made of a rule's own texts, because nothing else meets its expensive parts: an event that it matches,
+each text in its place, all texts of a field at once, and the same repeated to the longest value that a sensor sends.
+Beside them the strangers: nothing, one letter, and noise.  The same rule always gives the same events.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from ringfence.detect.events import Event
+from ringfence.detect.sigma.example import KEYWORD_FIELD, example_event
 from ringfence.detect.sigma.matcher import Clock, Matcher
 from ringfence.detect.sigma.naive import matches_of
 from ringfence.detect.sigma.regex_literals import required_texts
 from ringfence.model.detection import DetectionRule, Operator, Predicate, Wildcard, fields_of, glob_parts, predicates
 from ringfence.model.limits import PROBE_EVENTS_MAX, PROBE_VALUE_CHARACTERS
-
-KEYWORD_FIELD: Final = "Keyword"
-"""Where the texts of a keyword stand: it looks into every field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +113,10 @@ def _probes(rule: DetectionRule) -> Iterator[dict[str, str]]:
     fields = sorted(fields_of(rule) | set(texts))
     joined = {field: "".join(dict.fromkeys(texts.get(field, []))) for field in fields}
     first = {field: next(iter(texts.get(field, [])), "x") for field in fields}
+    example = example_event(rule)
+    if example is not None:
+        yield example
+        yield _long(example)
     yield {}
     yield dict.fromkeys(fields, "")
     yield first
