@@ -20,20 +20,28 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(program, capture_output=True, text=True, check=False)
 
 
+def units_of(shown: str) -> dict[str, str]:
+    """The unit files that a dry run printed, by their names."""
+    parts = [part.partition("\n") for part in shown.split("# === ")[1:]]
+    return {name: f"{text.strip()}\n" for name, _, text in parts}
+
+
 def test_a_dry_run_prints_a_unit_that_systemd_takes(tmp_path: Path) -> None:
     protected = tmp_path / "a place with 100 % spaces"
     protected.mkdir()
     shown = run("--protect", str(protected), "--dry-run")
     assert (shown.returncode, shown.stderr) == (0, "")
+    for name, text in units_of(shown.stdout).items():
+        (tmp_path / name).write_text(text)
     unit = tmp_path / "ringfence.service"
-    unit.write_text(shown.stdout)
     verified = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
     assert (verified.returncode, [line for line in verified.stderr.splitlines() if str(unit) in line]) == (0, [])
 
 
-def test_the_unit_is_hardened(tmp_path: Path) -> None:
-    unit = tmp_path / "ringfence.service"
-    unit.write_text(run("--protect", str(tmp_path), "--dry-run").stdout)
+@pytest.mark.parametrize("name", ["ringfence.service", "ringfence-boot-guard.service", "ringfence-boot-health.service"])
+def test_the_units_are_hardened(name: str, tmp_path: Path) -> None:
+    unit = tmp_path / name
+    unit.write_text(units_of(run("--protect", str(tmp_path), "--dry-run").stdout)[name])
     analysis = subprocess.run(
         ["systemd-analyze", "security", "--offline=yes", "--no-pager", unit],
         capture_output=True,
@@ -68,10 +76,9 @@ def test_it_writes_the_unit_into_an_image(tmp_path: Path) -> None:
     kernel_requires("root")
     finished = run("--protect", str(tmp_path), "--unit-directory", str(tmp_path), "--mode", "enforce")
     assert (finished.returncode, finished.stderr) == (0, "")
-    written = tmp_path / "ringfence.service"
-    assert written.read_text() == run("--protect", str(tmp_path), "--mode", "enforce", "--dry-run").stdout
-    assert written.stat().st_mode & 0o777 == 0o644
-    assert [path.name for path in tmp_path.iterdir()] == ["ringfence.service"]
+    shown = units_of(run("--protect", str(tmp_path), "--mode", "enforce", "--dry-run").stdout)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == shown
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o644}
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def _check_marker(directory: Path) -> None:
     way_out = "use the version that made it, or choose another --state directory"
     if not marker.exists():
         strangers = sorted(
-            entry.name for entry in directory.iterdir() if entry.name not in ("content", "host", "server")
+            entry.name for entry in directory.iterdir() if entry.name not in ("boot", "content", "host", "server")
         )
         if strangers:
             raise StateVersionForeign(

@@ -7,8 +7,9 @@ What the unit does not contain matters as much as what it does:
    that it was made in; behind such an option the sensor would guard a private copy of the tree, and nobody else's.
    What those options would have taken away is taken from each process by its own sandbox (`host/processes.py`).
 2. **No `MemoryDenyWriteExecute=`**: the rule engine compiles conditions to machine code at load.
-3. **Nothing waits for it.**  No unit is ordered after it, its start cannot delay the machine's, and after a bounded
-   number of starts systemd leaves it down: the machine up and the sensor off is the last step of promise 7.
+3. **Nothing waits for it.**  No unit of the machine is ordered after it, its start cannot delay the machine's, and
+   after a bounded number of starts systemd leaves it down: the machine up and the sensor off is the last step of
+   promise 7.
 """
 
 from dataclasses import dataclass
@@ -20,6 +21,14 @@ from ringfence.model.errors import PathRefused
 from ringfence.wire.canonical import is_unwelcome
 
 UNIT_NAME: Final = "ringfence.service"
+GUARD_UNIT: Final = "ringfence-boot-guard.service"
+"""Counts boots, before the sensor starts; see `host/boot_units.py`."""
+
+HEALTH_UNIT: Final = "ringfence-boot-health.service"
+"""Waits until the boot is healthy; started with the sensor."""
+
+RUN_DIRECTORY: Final = "/run/ringfence"
+"""Where the guard's order for the sensor lies for the rest of the boot; `off` there: it is not to be started."""
 
 DEFAULT_STATE: Final = "/var/lib/ringfence"
 """Where a service keeps its state; systemd makes it."""
@@ -91,22 +100,19 @@ def unit_text(installation: Installation) -> str:
     words = [*installation.program, "up", "--state", installation.state]
     for place in installation.protected:
         words += ["--protect", place.path if place.kind is PlaceKind.MOUNT else place.spelled()]
-    words += ["--listen", installation.listen, "--mode", installation.mode]
+    words += ["--listen", installation.listen, "--mode", installation.mode, "--boot-order", RUN_DIRECTORY]
     if installation.content is not None:
         words += ["--content", installation.content]
     if installation.strict:
         words.append("--strict")
     for path in installation.fail_closed:
         words += ["--fail-closed", path]
-    for word in words:
-        if is_unwelcome(word):
-            raise PathRefused(
-                f"{word!a} holds a line break, another control character or bytes that are no UTF-8",
-                "a unit file cannot name it: rename it",
-            )
     return _TEMPLATE.format(
-        command=" ".join(quoted(word) for word in words),
+        command=" ".join(quoted(word) for word in checked(words)),
         capabilities=" ".join(CAPABILITIES),
+        guard=GUARD_UNIT,
+        health=HEALTH_UNIT,
+        run=RUN_DIRECTORY,
         mounts=" ".join(quoted(place.path) for place in installation.protected),
         state_directory=_STATE_DIRECTORY if installation.state == DEFAULT_STATE else "",
         starts=limits.UNIT_STARTS_MAX,
@@ -116,6 +122,17 @@ def unit_text(installation: Installation) -> str:
         memory_bytes=limits.UNIT_MEMORY_BYTES_MAX,
         tasks=limits.UNIT_TASKS_MAX,
     )
+
+
+def checked(words: list[str]) -> list[str]:
+    """The same words.  Raises PathRefused for one that would open a line of its own, or that systemd would not read."""
+    for word in words:
+        if is_unwelcome(word):
+            raise PathRefused(
+                f"{word!a} holds a line break, another control character or bytes that are no UTF-8",
+                "a unit file cannot name it: rename it",
+            )
+    return words
 
 
 def quoted(word: str) -> str:
@@ -131,6 +148,9 @@ _TEMPLATE: Final = """\
 [Unit]
 Description=Ringfence endpoint protection
 RequiresMountsFor={mounts}
+Wants={guard} {health}
+After={guard}
+ConditionPathExists=!{run}/off
 StartLimitIntervalSec={starts_window_s}
 StartLimitBurst={starts}
 

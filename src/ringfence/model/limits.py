@@ -1287,3 +1287,33 @@ UPDATE_MEMORY_BYTES_MAX: Final = 4_096
 
 UPDATE_MEMORY_ENTRIES_MAX: Final = 16
 """Roles that the update client remembers; there are six."""
+
+# --- the boot guard -----------------------------------------------------------------------------------------------
+
+BOOTS_FAILED_MAX: Final = 2
+"""Boots in a row that end without order, before they are healthy, after which the sensor gets less say: one is a loss
+of power, the second in a row a pattern."""
+
+BOOTS_SHORT_MAX: Final = 5
+"""The same for boots that end soon, in whatever way: a person who sets a machine up reboots it two or three times in
+a row, and a program that reboots it for its health goes on for ever."""
+
+BOOT_SETTLE_S: Final = 60
+"""How long the machine must be up, and the sensor must answer, before the boot is healthy: what is started with the
+default target has failed by then, or has not."""
+
+BOOT_SHORT_S: Final = 900
+"""A boot that lasts longer is not short: somebody who could not use the machine would not wait a quarter of an hour."""
+
+BOOT_OVERDUE_S: Final = 600
+"""How long a boot may take to its default target before the level is lowered: a slow file system check included."""
+
+BOOT_HISTORY_ENTRIES_MAX: Final = 32
+"""Boots whose outcome is remembered for people: more than the ladder has steps."""
+
+BOOT_LOOK_MS: Final = 2_000
+"""How often the boot guard looks whether the machine is up: each look starts a program."""
+
+BOOT_GUARD_START_S: Final = 20
+"""Longest run of the boot guard before the sensor starts without its word, carefully: reading and writing one sector
+takes milliseconds."""

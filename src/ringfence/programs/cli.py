@@ -23,6 +23,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "host status": ("ringfence.programs.host_status", "Show each process of the sensor and its counters."),
     "host mode": ("ringfence.programs.host_mode", "Switch a running sensor to observe or enforce."),
     "host load": ("ringfence.programs.host_load", "Give a running sensor another release."),
+    "host boot-state": ("ringfence.programs.host_boot_state", "Show how the last boots went, and the sensor's say."),
+    "host sensor": ("ringfence.programs.host_sensor", "Switch the sensor off until told otherwise, or on again."),
     "host install": ("ringfence.programs.host_install", "Install the sensor as hardened systemd units."),
     "content build": ("ringfence.programs.content_build", "Build a release from a directory of rules."),
     "content show": ("ringfence.programs.content_show", "Show what a release holds."),

@@ -12,11 +12,14 @@ from typing import Annotated, Final
 import typer
 
 from ringfence.control.listening import parse_address
+from ringfence.host.boot_store import BootStore
+from ringfence.host.boot_units import guard_text, health_text
 from ringfence.host.marks import Place, PlaceKind
 from ringfence.host.places import resolve_all
-from ringfence.host.systemd_unit import DEFAULT_STATE, UNIT_NAME, Installation, unit_text
+from ringfence.host.systemd_unit import DEFAULT_STATE, GUARD_UNIT, HEALTH_UNIT, UNIT_NAME, Installation, unit_text
 from ringfence.model.errors import KernelLacks, PathRefused, PrivilegeMissing, UsageRefused
 from ringfence.model.verdict import Mode
+from ringfence.programs import boot_guard
 
 UNIT_DIRECTORY: Final = Path("/etc/systemd/system")
 SYSTEMD_RUNS: Final = Path("/run/systemd/system")
@@ -34,7 +37,10 @@ def command(
         list[Path] | None, typer.Option(help="Refuse files below this path when there is no verdict in time.")
     ] = None,
     unit_directory: Annotated[Path, typer.Option(help="Where the unit file goes.")] = UNIT_DIRECTORY,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the unit file and change nothing.")] = False,
+    image: Annotated[
+        bool, typer.Option("--image", help="This is a disk image: write and enable the units, start nothing.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the unit files and change nothing.")] = False,
 ) -> None:
     r"""Install Ringfence as a hardened systemd service, enabled but not started.
 
@@ -47,24 +53,43 @@ def command(
     """
     checked = _installation(protect, state, listen, mode, content)
     closed = _closed_paths(fail_closed or [], checked.protected)
-    text = unit_text(dataclasses.replace(checked, strict=strict, fail_closed=closed))
+    units = _units(dataclasses.replace(checked, strict=strict, fail_closed=closed))
     if dry_run:
-        print(text, end="")
+        print("\n".join(f"# === {name}\n{text}" for name, text in units.items()), end="")
         return
     if os.geteuid() != 0:
         raise PrivilegeMissing("installing a service needs root", "run it with sudo, or add --dry-run to see the unit")
-    if unit_directory == UNIT_DIRECTORY and not SYSTEMD_RUNS.is_dir():
+    if unit_directory == UNIT_DIRECTORY and not image and not SYSTEMD_RUNS.is_dir():
         raise KernelLacks(
             "systemd does not run on this machine",
-            "add --dry-run and give ExecStart's command to your service manager, or name --unit-directory for an image",
+            "add --dry-run and give ExecStart's command to your service manager, or --image where this is a disk image",
         )
-    target = unit_directory / UNIT_NAME
-    _write_durably(target, text)
-    print(f"wrote {target}")
+    for name, text in units.items():
+        _write_durably(unit_directory / name, text)
+        print(f"wrote {unit_directory / name}")
     if unit_directory == UNIT_DIRECTORY:
-        _systemctl("daemon-reload")
+        _make_boot_record(checked.state)
+        if not image:
+            _systemctl("daemon-reload")
         _systemctl("enable", UNIT_NAME)
         print(f"enabled; start it with: systemctl start {UNIT_NAME.removesuffix('.service')}")
+
+
+def _units(installation: Installation) -> dict[str, str]:
+    """Every unit file by its name.  Raises PathRefused for a word that none may hold."""
+    return {
+        UNIT_NAME: unit_text(installation),
+        GUARD_UNIT: guard_text(installation, str(Path(boot_guard.__file__).absolute())),
+        HEALTH_UNIT: health_text(installation),
+    }
+
+
+def _make_boot_record(state: str) -> None:
+    """The guard's record at its full size, while there is room; one that is there stays."""
+    store = BootStore(state)
+    found, lost = store.load()
+    if found is None and lost:
+        store.make()
 
 
 def _installation(protect: list[str], state: Path, listen: str, mode: str, content: Path | None) -> Installation:

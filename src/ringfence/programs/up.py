@@ -10,12 +10,20 @@ from typing import Annotated
 import typer
 
 from ringfence.control.state import open_state
-from ringfence.host import operator_socket
+from ringfence.host import boot_level, operator_socket
 from ringfence.host.places import resolve_all, resolve_closed
 from ringfence.host.sensor import Sensor, Wanted
 from ringfence.host.sensor_state import SensorState
+from ringfence.host.service_manager import is_up
+from ringfence.model.boot import Level
 from ringfence.model.errors import ContentRefused, InternalError, PathRefused, PrivilegeMissing, UsageRefused
-from ringfence.model.limits import RESTART_BACKOFF_MS_MAX, WARDEN_DEATHS_MAX
+from ringfence.model.limits import (
+    BOOT_LOOK_MS,
+    BOOT_OVERDUE_S,
+    BOOT_SETTLE_S,
+    RESTART_BACKOFF_MS_MAX,
+    WARDEN_DEATHS_MAX,
+)
 from ringfence.model.verdict import Mode
 from ringfence.programs.embedded_server import EmbeddedServer
 from ringfence.programs.release_file import read_release
@@ -41,6 +49,11 @@ def command(
         list[str] | None,
         typer.Option(help="Refuse files below this path when there is no verdict in time.  May be repeated."),
     ] = None,
+    boot_order: Annotated[
+        Path | None,
+        typer.Option(help="Where the boot guard leaves its order for this boot; the service's unit names it.",
+                     show_default=False),
+    ] = None,
 ) -> None:
     """Protect directories of this machine and open the console, until Ctrl-C.
 
@@ -52,6 +65,10 @@ def command(
         raise PrivilegeMissing("only root may answer the kernel's questions", "run it again with sudo or as a service")
     if mode.upper() not in Mode.__members__:
         raise UsageRefused(f"{mode!r} is no mode", "say `observe` or `enforce`")
+    order = None if boot_order is None else boot_level.take(str(boot_order)).order
+    if order is not None and order.level is Level.OFF:
+        print("ringfence: the sensor is off until somebody says `ringfence host sensor on`", file=sys.stderr)
+        return
     directory = state.absolute()
     places, binds = resolve_all(protect)
     closed = resolve_closed(fail_closed or [], places)
@@ -61,12 +78,14 @@ def command(
             "choose a state directory outside, so that the sensor never waits for itself",
         )
     given = None if content is None else read_release(content)
+    stopping = _stop_on_signals()
+    if order is not None and order.careful and not _machine_is_up(stopping):
+        return
     open_state(directory)
     sensor_state = SensorState(directory)
     sensor_state.prepare()
     sensor_state.unbind()
     wanted = Wanted(tuple(places), strict, closed, Mode[mode.upper()])
-    stopping = _stop_on_signals()
     server = EmbeddedServer(directory, listen)
     try:
         sensor_state.bind(binds)
@@ -136,6 +155,23 @@ def _watch(state: SensorState, sensor: Sensor, server: EmbeddedServer, stopping:
             sensor.start_again()
             sensor.wait_ready()
             print("ready", flush=True)
+
+
+def _machine_is_up(stopping: int) -> bool:
+    """Wait until the machine has come up without the sensor, or has had the time for it; False: told to stop.
+
+    That is what a boot guard demands that does not know how the last boots went, see `decide/boot_guard.py`.
+    """
+    print("ringfence: the boot guard cannot count; waiting until the machine is up", file=sys.stderr, flush=True)
+    poll = select.poll()
+    poll.register(stopping, select.POLLIN)
+    waited_ms = up_ms = 0
+    while waited_ms < BOOT_OVERDUE_S * 1000 and up_ms < BOOT_SETTLE_S * 1000:
+        if poll.poll(BOOT_LOOK_MS):
+            return False
+        waited_ms += BOOT_LOOK_MS
+        up_ms = up_ms + BOOT_LOOK_MS if is_up() else 0
+    return True
 
 
 def _pause(stopping: int, deaths: int) -> None:

@@ -36,7 +36,7 @@ def test_the_command_names_everything() -> None:
     text = unit_text(installation("/srv", "filesystem:/home", content="/etc/pack.release"))
     assert (
         "ExecStart=/usr/bin/ringfence up --state /var/lib/ringfence --protect /srv --protect filesystem:/home"
-        " --listen 127.0.0.1:8443 --mode observe --content /etc/pack.release\n"
+        " --listen 127.0.0.1:8443 --mode observe --boot-order /run/ringfence --content /etc/pack.release\n"
     ) in text
     assert "RequiresMountsFor=/srv /home\n" in text
 
