@@ -23,7 +23,12 @@ RECORD = replace(
     settled=False,
     boots=3,
     lowered_at_s=1_700_000_000,
-    history=bytes([outcome_byte(Level.NORMAL, Phase.HEALTHY, orderly=True), outcome_byte(Level.NORMAL, Phase.BEGUN, orderly=False)]),
+    history=bytes(
+        [
+            outcome_byte(Level.NORMAL, Phase.HEALTHY, orderly=True),
+            outcome_byte(Level.NORMAL, Phase.BEGUN, orderly=False),
+        ]
+    ),
 )
 
 
