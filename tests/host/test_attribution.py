@@ -38,6 +38,11 @@ RELEASE = release_of(
 )
 WORD = b"OTHER-" + b"WORD-017-"
 
+pytestmark = pytest.mark.timeout(420)
+"""An examination takes ten seconds of processor time at low priority: on a machine that others use, minutes."""
+
+FOUND_S = 300.0
+
 
 @pytest.fixture
 def live() -> Iterator[LiveSensor]:
@@ -60,7 +65,7 @@ def test_the_rule_that_hangs_is_left_out_and_the_others_go_on(live: LiveSensor) 
         met = live.open(live.fresh(BAD))
         assert met.refused
         assert met.waited_ms <= DEADLINE_AND_GRACE_MS
-        select.select([], [], [], 0.5)
+        select.select([], [], [], 1)
     (told,) = events(live, HostEventKind.RULE_DISABLED)
     assert told.subject == "rule live:slow"
     assert f"hung on {live.tree}/slow" in told.detail
@@ -75,7 +80,7 @@ def test_the_rule_that_hangs_is_left_out_and_the_others_go_on(live: LiveSensor) 
 def test_it_stays_left_out_after_a_new_start_and_in_a_new_zygote(live: LiveSensor) -> None:
     live.wait_protected()
     live.open(live.tree / "slow")
-    live.wait_until(lambda: bool(events(live, HostEventKind.RULE_DISABLED)), 90)
+    live.wait_until(lambda: bool(events(live, HostEventKind.RULE_DISABLED)), FOUND_S)
     live.start_again()
     live.wait_protected()
     assert live.counter("rules_disabled") == 1

@@ -109,7 +109,7 @@ class Examinations:
         self._running = None
         self._warden.send(catalogue.GUILT, encode_examined(found))
         try:
-            running.gate.try_send(catalogue.EXAMINED, EXAMINED_BODY.pack(running.suspicion.job))
+            running.gate.try_send(catalogue.EXAMINED, EXAMINED_BODY.pack(found.job, found.attribution.finding))
         except (ChannelClosed, OSError):
             pass  # that gate is gone; another one asks for itself
 

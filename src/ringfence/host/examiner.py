@@ -136,7 +136,7 @@ def judge(said: bytes, status: int, *, used_s: float, grown_bytes: int) -> Tried
 def _try_out(end: socket.socket, release: Release, rules: frozenset[RuleName], what: Input) -> NoReturn:
     """In the child: the three steps of the module."""
     _limit(resource.RLIMIT_CPU, limits.EXAMINATION_COMPILE_CPU_S, spare=limits.EXAMINATION_COMPILE_CPU_S)
-    engine = compile_release(only(release, rules)).scanner(limits.ENGINE_TIMEOUT_S)
+    engine = compile_release(only(release, rules)).scanner(limits.EXAMINATION_ENGINE_TIMEOUT_S)
     engine.warm()
     used = resource.getrusage(resource.RUSAGE_SELF)
     used_s = int(used.ru_utime + used.ru_stime) + 1

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ringfence.decide.strikes import Pair
 from ringfence.host.channel import Channel, ChannelClosed
 from ringfence.model import limits
+from ringfence.model.fault import Finding
 from ringfence.model.verdict import UnknownReason
 from ringfence.wire import catalogue
 from ringfence.wire.attribution import PATH_BYTES, Suspicion, encode_suspicion
@@ -30,6 +31,7 @@ HARMED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class _Suspect:
+    pair: Pair
     descriptor: int
     suspicion: Suspicion
 
@@ -42,6 +44,7 @@ class Suspects:
         self._known: dict[Pair, None] = {}
         self._lock = threading.Lock()
         self._asked = False
+        self._examined: Pair | None = None
 
     def __len__(self) -> int:
         """Files that wait to be sent."""
@@ -59,7 +62,7 @@ class Suspects:
             self._known[pair] = None
             try:
                 suspicion = Suspicion(job, pair[1][2], purpose, reason, _path_of(descriptor))
-                self._queue.append(_Suspect(os.dup(descriptor), suspicion))
+                self._queue.append(_Suspect(pair, os.dup(descriptor), suspicion))
             except OSError:
                 pass  # no descriptor is left: it is not examined
 
@@ -68,6 +71,7 @@ class Suspects:
         if self._asked or not self._queue or zygote is None:
             return
         suspect = self._queue.popleft()
+        self._examined = suspect.pair
         try:
             self._asked = zygote.try_send(
                 catalogue.EXAMINE, encode_suspicion(suspect.suspicion), (suspect.descriptor,)
@@ -77,9 +81,12 @@ class Suspects:
         finally:
             os.close(suspect.descriptor)
 
-    def answered(self) -> None:
-        """The examination that was asked for is over."""
+    def answered(self, finding: int) -> None:
+        """The examination that was asked for is over; one that found nothing out may be begun again."""
         self._asked = False
+        if finding == Finding.GAVE_UP and self._examined is not None:
+            with self._lock:
+                self._known.pop(self._examined, None)
 
     def new_zygote(self, *, forget: bool) -> None:
         """Another zygote will be asked.  `forget`: under another set of rules every file may be examined again."""

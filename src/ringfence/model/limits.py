@@ -245,6 +245,10 @@ EXAMINATION_DEEP_CPU_S: Final = 30
 EXAMINATION_COMPILE_CPU_S: Final = 60
 """Processor time in which a trial compiles its rules: 16,384 of them take ten seconds."""
 
+EXAMINATION_ENGINE_TIMEOUT_S: Final = 20
+"""The engine's own timeout in a trial, on the clock: a trial that had `EXAMINATION_CPU_S` of processor time by then has
+hung, one that had less proves nothing."""
+
 EXAMINATION_WALL_MS: Final = 60_000
 """Longest wait for one trial on the clock.  Past it nothing is said: at low priority a busy machine has no time."""
 

@@ -155,8 +155,8 @@ class Gate:
                 if slots.zygote is None or (received := slots.zygote.receive(wait=False)) is None:
                     break
                 if received.frame.type == catalogue.EXAMINED:
-                    unpack_exact(EXAMINED_BODY, received.frame.body, "examined")
-                    self._room.suspects.answered()
+                    _, finding = unpack_exact(EXAMINED_BODY, received.frame.body, "examined")
+                    self._room.suspects.answered(int(finding))
                     continue
                 _expect(received, catalogue.SPAWNED, 0)
                 slots.on_zygote(received)

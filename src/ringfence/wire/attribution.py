@@ -26,8 +26,8 @@ _NAME: Final = f"{NAME_CHARACTERS_MAX}s{RULE_IDENTIFIER_CHARACTERS_MAX}s"
 EXAMINE_BODY: Final = struct.Struct(f">QQBB6x{PATH_BYTES}s")
 """job, size of the file, purpose of its scan, what became of the scanner, path for a person."""
 
-EXAMINED_BODY: Final = struct.Struct(">Q")
-"""job."""
+EXAMINED_BODY: Final = struct.Struct(">QB7x")
+"""job, finding."""
 
 _RULE: Final = struct.Struct(f">{_NAME}")
 _RESULT: Final = struct.Struct(f">QBBBxIQ32s{PATH_BYTES}s")

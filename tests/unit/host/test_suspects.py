@@ -9,6 +9,7 @@ import pytest
 from ringfence.decide.strikes import Pair
 from ringfence.host.channel import Channel
 from ringfence.host.suspects import Suspects
+from ringfence.model.fault import Finding
 from ringfence.model.limits import SUSPECTS_MAX
 from ringfence.model.verdict import UnknownReason
 from ringfence.wire import catalogue
@@ -57,8 +58,21 @@ def test_a_file_is_sent_once_with_what_is_known_of_it(file: int, ends: tuple[Cha
     (descriptor,) = received.descriptors
     assert os.pread(descriptor, 100, 0) == b"x" * 42
     os.close(descriptor)
-    suspects.answered()
+    suspects.answered(Finding.NOT_REPRODUCED)
     suspects.send(gate)
+    assert zygote.receive(wait=False) is None
+
+
+def test_a_file_about_which_nothing_was_found_out_may_come_again(file: int, ends: tuple[Channel, Channel]) -> None:
+    suspects, (gate, zygote) = Suspects(), ends
+    for finding in (Finding.GAVE_UP, Finding.NO_RULE, Finding.RULES):
+        suspects.note(pair(1), file, 7, 1, DIED)
+        suspects.send(gate)
+        suspects.answered(finding)
+    for _ in range(2):
+        received = zygote.receive(wait=False)
+        assert received is not None
+        os.close(received.descriptors[0])
     assert zygote.receive(wait=False) is None
 
 
@@ -69,7 +83,7 @@ def test_the_next_one_waits_for_the_answer(file: int, ends: tuple[Channel, Chann
     suspects.send(gate)
     suspects.send(gate)
     assert len(suspects) == 1
-    suspects.answered()
+    suspects.answered(Finding.RULES)
     suspects.send(gate)
     assert len(suspects) == 0
     for job in (1, 2):
