@@ -55,6 +55,10 @@ tuf-conformance: set-up $(STAMPS)/debian-test ## Run a checkout of the public TU
 	client="$$PWD/$(BIN)/python $$PWD/tools/tuf_client.py"; suite="$$PWD/build/tuf-conformance/bin/python"; \
 	    cd '$(SUITE)' && "$$suite" -m pytest -q tuf_conformance --entrypoint "$$client"
 
+.PHONY: faults
+faults: set-up $(STAMPS)/debian-faults ## Hurt a protected host in every way we know; writes build/faults.json (needs root)
+	$(BIN)/python -m faults --output build/faults.json
+
 # --- upkeep -----------------------------------------------------------------------------------------------------
 
 .PHONY: set-up

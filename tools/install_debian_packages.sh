@@ -1,7 +1,7 @@
 #!/bin/sh
 # Install by name what a purpose needs and this machine lacks.
 #
-#     tools/install_debian_packages.sh run | assets | check | test | bench
+#     tools/install_debian_packages.sh run | assets | check | test | bench | faults
 #
 # Each need is a pair: a probe that succeeds where the need is met (however it was met), and Debian's package that meets
 # it.  Nothing is installed where every probe succeeds, so a machine that is set up needs neither root nor a network.
@@ -57,8 +57,11 @@ bench)
     has mkfs.ext4 e2fsprogs
     has mount mount
     ;;
+faults)
+    has mount mount
+    ;;
 *)
-    echo "usage: tools/install_debian_packages.sh run | assets | check | test | bench" >&2
+    echo "usage: tools/install_debian_packages.sh run | assets | check | test | bench | faults" >&2
     exit 2
     ;;
 esac

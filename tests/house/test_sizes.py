@@ -13,7 +13,7 @@ LONG_FILES: Final[dict[str, str]] = {
 LONG_FUNCTIONS: Final[dict[str, str]] = {}
 """`path:function` -> why it is long."""
 
-FOLDERS: Final = ("src/", "tests/", "tools/", "bench/")
+FOLDERS: Final = ("src/", "tests/", "tools/", "bench/", "faults/")
 
 
 def test_no_file_is_too_long() -> None:
