@@ -30,6 +30,7 @@ from ringfence.model.errors import ContentRefused
 from ringfence.model.limits import (
     DETECTION_RULE_NODES_MAX,
     DETECTION_TECHNIQUE_ENTRIES_MAX,
+    NAME_CHARACTERS_MAX,
     RULE_TEXT_CHARACTERS_MAX,
     SIGMA_FILE_BYTES_MAX,
 )
@@ -88,8 +89,9 @@ class SigmaSource:
 
     @property
     def name(self) -> str:
-        """What findings call the rule."""
-        return self.rule.identifier if self.rule is not None else ""
+        """The id that the file gives its rule, also where the rule is refused; "" where it gives none."""
+        top = self.document.value if self.document is not None else None
+        return str(top.get("id") or "").lower()[:NAME_CHARACTERS_MAX] if isinstance(top, dict) else ""
 
     def field_path(self, field: str) -> tuple[Key, ...]:
         """The first key at which the rule reads `field`; the detection where there is none."""

@@ -1,0 +1,108 @@
+"""Sigma that is valid and would hurt a fleet is refused for the right reason; awkward Sigma that is fine is accepted.
+
+Each example is a file with a comment on top: `code` and `harm`, or `why`.  Its self-tests stand beside it.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from ringfence.author.finding import Level, finding_line
+from ringfence.author.sigma_codes import SIGMA_CODES
+from ringfence.author.sigma_lint import lint_sigma_rules
+from ringfence.author.sigma_source import read_sigma
+from ringfence.author.sigma_tests import read_event_tests
+from ringfence.detect.events import Event
+from ringfence.detect.sigma.example import example_event
+from ringfence.detect.sigma.naive import holds
+from ringfence.detect.sigma.replay import probe_events, replay
+from ringfence.model.contract import EventField, EventType, FieldKind, SensorContract
+
+HERE: Final = Path(__file__).parent
+HARMFUL: Final = sorted((HERE / "harmful" / "sigma").glob("*.yml"))
+FINE: Final = sorted((HERE / "fine" / "sigma").glob("*.yml"))
+
+TEXTS: Final = ("CommandLine", "CurrentDirectory", "Image", "LogonId", "ParentImage", "User", "UtcTime")
+ELSEWHERE: Final = {
+    "sigma/bound": "tests/unit/author/test_sigma_source.py: a text of 4,097 characters",
+    "sigma/collection": "tests/unit/author/test_sigma_source.py: three lines",
+    "sigma/duplicate-id": "tests/unit/author/test_sigma_lint.py: needs two files",
+    "sigma/filter": "tests/unit/author/test_sigma_source.py: three lines",
+    "sigma/invalid": "tests/unit/author/test_sigma_source.py: many of them",
+    "sigma/logsource": "tests/unit/author/test_sigma_source.py: two of them",
+    "sigma/matches-everything": "tests/unit/author/test_sigma_source.py: a keyword that is a star",
+    "sigma/size": "tests/unit/author/test_sigma_source.py: a megabyte, 20,001 values",
+}
+"""Code of an error -> where its example is."""
+
+ONLY_TOLD: Final = frozenset({"sigma/private-network", "sigma/short-witness", "sigma/style", "sigma/suspicion"})
+"""Codes that never refuse."""
+
+
+def sensor() -> SensorContract:
+    """The build that the examples are held against."""
+    text = tuple(EventField(name, FieldKind.TEXT) for name in TEXTS)
+    network = (
+        EventField("DestinationIp", FieldKind.ADDRESS),
+        EventField("DestinationPort", FieldKind.INTEGER),
+        EventField("Image", FieldKind.TEXT),
+    )
+    events = (
+        EventType("network_connection", network),
+        EventType("process_creation", text),
+        EventType("syslog", (EventField("message", FieldKind.TEXT),)),
+    )
+    return SensorContract("1.0+catalogue", "yara-x", "1", 1, 1, (), (), (), events, ())
+
+
+def findings_of(path: Path) -> Iterator[tuple[str, Level, str]]:
+    tests = path.with_suffix(".events.yaml")
+    source = read_sigma(path.name, path.read_text(encoding="utf-8"))
+    events = read_event_tests(tests.name, tests.read_text(encoding="utf-8")) if tests.exists() else []
+    for finding in lint_sigma_rules([source], events, [sensor()]):
+        yield finding.code, finding.level, finding_line(finding)
+
+
+def said(path: Path, word: str) -> str:
+    """What the comment on top says."""
+    found = re.search(rf"^# {word}: (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    assert found is not None, f"{path.name} does not say its {word}"
+    return found[1]
+
+
+@pytest.mark.parametrize("path", HARMFUL, ids=lambda path: path.stem)
+def test_what_would_hurt_is_refused_for_the_right_reason(path: Path) -> None:
+    errors = {code for code, level, _ in findings_of(path) if level is Level.ERROR}
+    code = said(path, "code")
+    assert code in errors, list(findings_of(path))
+    assert len(said(path, "harm").split()) > 5
+    if code.endswith(("-test", "not-supplied", "metadata", "status", "contradiction")):
+        assert errors == {code}  # nothing else is wrong with it
+
+
+@pytest.mark.parametrize("path", FINE, ids=lambda path: path.stem)
+def test_what_is_awkward_and_fine_is_accepted(path: Path) -> None:
+    assert [line for _, level, line in findings_of(path) if level is Level.ERROR] == []
+    assert said(path, "why")
+
+
+@pytest.mark.parametrize("path", FINE, ids=lambda path: path.stem)
+def test_both_matchers_agree_on_all_that_is_made_of_it(path: Path) -> None:
+    rule = read_sigma(path.name, path.read_text(encoding="utf-8")).rule
+    assert rule is not None
+    ticks = iter(range(1_000_000))
+    found = replay([rule], probe_events(rule), ticks.__next__)
+    assert found.disagreements == ()
+    example = example_event(rule)
+    assert example is None or holds(rule.condition, Event(rule.event_type, example).fields)
+
+
+def test_every_error_has_its_example() -> None:
+    shown = {said(path, "code") for path in HARMFUL}
+    assert shown | ELSEWHERE.keys() | ONLY_TOLD == SIGMA_CODES.keys()
+    assert not shown & (ELSEWHERE.keys() | ONLY_TOLD)
+    assert len(HARMFUL) >= 30
+    assert len(FINE) >= 20
