@@ -204,9 +204,7 @@ def chain_or_first(directory: TrustDirectory) -> Chain:
         if directory.versions(roles.ROOT) != [1]:
             raise
         newest = {
-            role: directory.load(role, versions[-1])
-            for role in roles.OFFLINE
-            if (versions := directory.versions(role))
+            role: directory.load(role, versions[-1]) for role in roles.OFFLINE if (versions := directory.versions(role))
         }
         return Chain(newest[roles.ROOT], newest.get(roles.TARGETS), newest.get(roles.CONTENT), newest)
 

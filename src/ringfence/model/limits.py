@@ -956,6 +956,12 @@ PROOF_FIGURES_ROWS_MAX: Final = 64
 PROOF_ENGINES_ENTRIES_MAX: Final = 64
 """Sensor builds that one proof speaks for: a fleet has a handful, a long-lived product some dozens."""
 
+PROOF_BARS_ROWS_MAX: Final = 20
+"""Bars of one chart on a proof's page: what fits a screen."""
+
+PROOF_CLASSES_ENTRIES_MAX: Final = 1
+"""Classes of files whose general probes a worker keeps: each has 80 MiB."""
+
 PROOF_SLOWEST_ROWS_MAX: Final = 64
 """Most expensive rules that a proof names: more than a person reads."""
 
@@ -967,6 +973,116 @@ PROOF_TEXT_CHARACTERS_MAX: Final = 512
 
 PROOF_GOODWARE_FILES_MIN: Final = 1_000
 """Goodware files below which a release counts as not tried on goodware: any plain system has tens of thousands."""
+
+PROOF_SLOW_MS_MAX: Final = 200
+"""CPU that one rule alone may take on one probe of up to 16 MiB, the longest a host scans while somebody waits.  The
+worst of 248 public Linux rules took 27 ms; ten of the slowest together still answer within the deadline."""
+
+PROOF_EASY_MS_MAX: Final = 60
+"""CPU of several rules together on one input, up to which none of them is tried on it alone: a third of the bound."""
+
+PROOF_HOPELESS_RATIO: Final = 4
+"""CPU of an unfinished probe over its bound, from which on nobody else can have been to blame for it."""
+
+PROOF_WHOLE_MS_MAX: Final = 2_000
+"""CPU that the whole release may take on one probe: `QUESTION_DEADLINE_MS`, so that nobody's open runs into it."""
+
+PROOF_SAMPLE_BYTES_MAX: Final = 4_096
+"""Bytes made for one pattern: longer than nearly every public one."""
+
+PROOF_OWN_TEXT_BYTES_MAX: Final = 65_536
+"""Bytes of one round of a rule's own strings, before it is repeated."""
+
+PROOF_OWN_SIZES_ENTRIES_MAX: Final = 5
+"""Sizes of the inputs made for one rule: the largest scan while somebody waits, and two `filesize` bounds."""
+
+PROOF_PROBE_TIMEOUT_S: Final = 2
+"""The engine's own timeout of one probe: ten times `PROOF_SLOW_MS_MAX`."""
+
+PROOF_PROBE_USES_MAX: Final = 3
+"""Times a probe over its bound is measured before it is believed: another tenant of the machine costs up to half."""
+
+PROOF_RULE_COMPILE_MS_MAX: Final = 2_000
+"""CPU to compile one rule: five hundred times the average; 1,000 patterns take a tenth of it."""
+
+PROOF_ARCHIVE_MS_MAX: Final = 30_000
+"""CPU to open and scan one hostile archive: a quarter of `AHEAD_DEADLINE_MS`, after which the host gives up."""
+
+PROOF_THROUGHPUT_SAMPLE_BYTES_MAX: Final = 33_554_432
+"""Goodware that the whole release scans again in every proof, to measure its speed."""
+
+PROOF_TASK_MS_MAX: Final = 60_000
+"""CPU of one task of a prover's worker; whoever needs more is killed.  The longest good one takes a third of it."""
+
+PROOF_TASK_WAIT_MS: Final = 240_000
+"""Longest wait for a task, whatever its CPU: a worker that sleeps for ever is killed too."""
+
+PROOF_STARTS_MAX: Final = 3
+"""Workers in a row that do not start before the proof ends: an interpreter without ringfence never will."""
+
+PROOF_RESIDENT_BYTES_MAX: Final = 1_610_612_736
+"""Resident memory of a worker: what a host's zygote may take to compile, and what its scanner may take beyond that."""
+
+PROOF_PROGRAMS_BYTES_MAX: Final = 16_777_216
+"""Programs of the machine that are probes, all together: a shell, the C library, the interpreter."""
+
+PROOF_WORKERS_MAX: Final = 64
+"""Workers of one prover: each compiles the release for itself, some hundred MiB."""
+
+PROOF_START_WAIT_MS: Final = 60_000
+"""Longest wait for a worker to start and to enter its sandbox on a busy machine."""
+
+PROOF_LOOK_MS: Final = 50
+"""How often the prover looks at its workers' CPU and memory: a worker that grows by 1 GiB/s overshoots by 50 MiB."""
+
+PROOF_RULES_PER_TASK_MAX: Final = 16
+"""Rules tried by one task: few are tried again when one of them kills the worker."""
+
+PROOF_RESULT_BYTES_MAX: Final = 4_194_304
+"""A worker's answer: 512 files with 16 hits each are 100 KiB."""
+
+PROOF_BATCH_FILES_MAX: Final = 512
+"""Goodware files of one task: their hits fit into one answer, and what is done again after a kill is little."""
+
+PROOF_BATCH_BYTES_MAX: Final = 16_777_216
+"""Goodware bytes of one task that are copied into memory; a larger file is a task of its own."""
+
+PROOF_GOODWARE_FILE_BYTES_MAX: Final = 1_073_741_824
+"""A goodware file above this is left out and told of: a disk image is not what rules are tried on."""
+
+PROOF_BOMB_BYTES_MAX: Final = 67_108_864
+"""What a hostile archive of the prover wants to become: four times what its size allows on a host."""
+
+PROOF_BOMB_MEMBERS_MAX: Final = 10_000
+"""Members of a hostile archive: a host opens them all, and more than ten times that end the walk."""
+
+PROOF_ALERTS_HIGH_FILES_MAX: Final = 2
+"""Goodware files that an alerting rule of high severity may hit: a packaged attack tool, and its library.  A critical
+one may hit none."""
+
+PROOF_ALERTS_MEDIUM_FILES_MAX: Final = 10
+"""As above, of medium severity: a person looks at each alert."""
+
+PROOF_ALERTS_LOW_FILES_MAX: Final = 100
+"""As above, of low severity: one file in a thousand of a plain system."""
+
+PROOF_ALERTS_INFORMATIONAL_FILES_MAX: Final = 1_000
+"""As above, of informational severity: one in a hundred."""
+
+PROOF_EXAMPLES_FILES_MAX: Final = 3
+"""Goodware files that a finding names."""
+
+PROOF_ROWS_PER_BATCH_MAX: Final = 8
+"""Remembered results of one goodware batch before they are joined: an author changes a few rules at a time."""
+
+PROOF_PART_RULES_MAX: Final = 512
+"""Rules that look at the goodware as soon as each of them has been tried alone; more wait for the whole release."""
+
+PROOF_CACHE_BYTES_MAX: Final = 268_435_456
+"""Results that a prover remembers; past it the cache begins anew.  9,000 rules on 100,000 files leave 5 MB."""
+
+PROOF_CACHE_LINE_BYTES_MAX: Final = 4_194_304
+"""One remembered result: which 16,384 rules were together is half a MiB."""
 
 FILTER_CHOICES_MAX: Final = 200
 """Entries of one drop-down of the alert filters; past it a person types."""

@@ -167,7 +167,7 @@ class Budget:
     compile_cpu_ms: int
     resident_bytes: int
     slowest_probe_ms: int
-    throughput_bytes_per_s: int
+    scan_us_per_mib: int
 
 
 @dataclass(frozen=True, slots=True)

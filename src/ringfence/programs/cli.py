@@ -27,6 +27,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "host sensor": ("ringfence.programs.host_sensor", "Switch the sensor off until told otherwise, or on again."),
     "host install": ("ringfence.programs.host_install", "Install the sensor as hardened systemd units."),
     "content build": ("ringfence.programs.content_build", "Build a release from a directory of rules."),
+    "content prove": ("ringfence.programs.content_prove", "Prove that a release cannot hurt a host."),
     "content show": ("ringfence.programs.content_show", "Show what a release holds."),
     "content import-yara": ("ringfence.programs.content_import", "Turn a public YARA pack into a content directory."),
     "content import-sigma": (

@@ -66,7 +66,7 @@ _FIGURE: Final = frozenset({"name", "value"})
 _FINDING: Final = frozenset({"file", "line", "column", "code", "weight", "rule", "text", "waived_by"})
 _WAIVER: Final = frozenset({"sha256", "reason", "expires_s"})
 _COST: Final = frozenset({"rule", "probe", "cpu_us"})
-_BUDGET: Final = frozenset({"compile_cpu_ms", "resident_bytes", "slowest_probe_ms", "throughput_bytes_per_s"})
+_BUDGET: Final = frozenset({"compile_cpu_ms", "resident_bytes", "slowest_probe_ms", "scan_us_per_mib"})
 _GOODWARE: Final = frozenset({"files", "size_bytes", "list_sha256", "blocked", "alerted"})
 
 
@@ -99,7 +99,7 @@ def decode_proof(data: bytes) -> Proof:
             _count(budget, "compile_cpu_ms"),
             _count(budget, "resident_bytes"),
             _count(budget, "slowest_probe_ms"),
-            _count(budget, "throughput_bytes_per_s"),
+            _count(budget, "scan_us_per_mib"),
         ),
         goodware=GoodwareFacts(
             _count(goodware, "files"),

@@ -46,7 +46,7 @@ def proven() -> Proof:
         ),
         waivers=(WaiverFacts(WAIVER, "measured on a slow machine", 1_900_000_000),),
         slowest=(RuleCost("Other_Rule", "zeros", 231_000), RuleCost("Some_Rule", "random", 12_000)),
-        budget=Budget(850, 41_000_000, 231, 87_000_000),
+        budget=Budget(850, 41_000_000, 231, 12_000),
         goodware=GoodwareFacts(95_384, 5_100_000_000, "9" * 64, 0, 2),
         verdict=Verdict.PROVEN,
     )

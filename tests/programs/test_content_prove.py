@@ -1,0 +1,188 @@
+"""`ringfence content prove` as a person runs it: real workers in the real sandbox, real engine, real files."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from tests.programs.test_up import COMMAND
+from tests.unit.author.content_fixtures import META, write_content
+from tests.unit.wire.release_fixtures import make_pack, make_rule
+
+from ringfence.host.engine_version import engine_version
+from ringfence.model.proof import CheckName, CheckOutcome, Proof, Verdict
+from ringfence.model.records import RuleAction
+from ringfence.model.release import Contract, Manifest, Release
+from ringfence.programs.content_prove import subject_of
+from ringfence.programs.own_contract import own_contract, own_contract_bytes
+from ringfence.trust.proof_check import Asker, reasons_against
+from ringfence.wire.contract import contract_digest, encode_contract, named
+from ringfence.wire.proof import decode_proof
+from ringfence.wire.release import decode_release, encode_release
+
+PATIENCE_S = 170
+RARE = 'rule Rare {{ {meta} strings: $a = "ringfence-" $b = "-prove-{number}" condition: all of them }}\n'
+TESTS = 'Rare:\n  matches:\n    - ["ringfence-", "-prove-1"]\n  ignores:\n    - "ringfence-"\n'
+
+pytestmark = pytest.mark.timeout(400)
+
+
+def content(directory: Path, rules: str = "", tests: str = TESTS) -> Path:
+    """A content directory with one good rule, and others."""
+    return write_content(directory, rules=RARE.format(meta=META, number=1) + rules, tests=tests)
+
+
+def prove(source: Path, cache: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Prove on our own files and the interpreter's library only."""
+    command = [*COMMAND, "content", "prove", str(source), "--no-packages", "--cache", str(cache), *words]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=PATIENCE_S)
+
+
+def outcome(proof: Proof, name: CheckName) -> CheckOutcome:
+    """What came of one gate."""
+    return next(check.outcome for check in proof.checks if check.name is name)
+
+
+def figure(proof: Proof, check: CheckName, name: str) -> int:
+    """One figure of a gate."""
+    return next(one.value for row in proof.checks if row.name is check for one in row.figures if one.name == name)
+
+
+def test_a_good_release_is_proven_written_and_remembered(tmp_path: Path) -> None:
+    source, output, page = content(tmp_path / "content"), tmp_path / "out.release", tmp_path / "page.html"
+    done = prove(source, tmp_path / "cache", "-o", str(output), "--report", str(page), "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    facts = json.loads(done.stdout)
+    release = decode_release(output.read_bytes())
+    proof = decode_proof(release.proof)
+    assert facts["verdict"] == proof.verdict == Verdict.PROVEN
+    asker = Asker("yara-x", engine_version(), contract_digest(own_contract()))
+    subject = subject_of(release.manifest)
+    assert proof.subject_sha256 == subject
+    known = reasons_against(
+        proof, subject_sha256=subject, name="tried", version=3, asker=asker, now_s=proof.made_s + 60
+    )
+    assert known == ()
+    assert "Every gate is open" in page.read_text("utf-8")
+    again = prove(source, tmp_path / "cache", "--proof", str(tmp_path / "again.json"))
+    assert again.returncode == 0
+    second = decode_proof((tmp_path / "again.json").read_bytes())
+    assert second.goodware == proof.goodware
+    assert figure(proof, CheckName.ALONE, "remembered_rules") == 0
+    assert figure(second, CheckName.ALONE, "remembered_rules") == 1
+    assert next(check for check in second.checks if check.name is CheckName.GOODWARE).spent_ms == 0
+
+
+SLOW = frozenset({"prove/slow", "prove/timeout"})
+HARMFUL: dict[str, tuple[frozenset[str], str]] = {
+    "Entropy_Loop": (SLOW, "condition: for any i in (1..2000): (math.entropy(i, filesize - i) > 8.1)"),
+    "Hash_Loop": (SLOW, f'condition: for any i in (0..5000): (hash.md5(i, filesize - i) == "{"0" * 32}")'),
+    "Squared": (
+        SLOW,
+        "condition: for any i in (0..filesize): (for any j in (0..filesize): (uint8(i) == 1 and i > j + 16777215))",
+    ),
+    "Open_Jump": (SLOW, "strings: $a = { 61 [0-] 62 [0-] 63 } condition: $a"),
+    "Everything": (frozenset({"prove/matches-everything"}), "condition: filesize >= 0"),
+    "Hits_Us": (frozenset({"prove/goodware-own"}), 'strings: $a = "Ringfence" condition: $a and filesize < 200KB'),
+    "Timer": (frozenset({"prove/clock"}), "condition: time.now() > 1"),
+}
+"""Rule -> the codes of which it must be refused for one, and its body."""
+
+
+def test_everything_that_hurts_is_refused_at_once_with_its_place(tmp_path: Path) -> None:
+    rules = "".join(f"rule {name} {{ {META}\n {body} }}\n" for name, (_, body) in HARMFUL.items())
+    source = content(tmp_path / "content")
+    (source / "rules" / "harm.yar").write_text(f'import "math"\nimport "hash"\nimport "time"\n{rules}')
+    output, page, alone = tmp_path / "out.release", tmp_path / "page.html", tmp_path / "proof.json"
+    done = prove(source, tmp_path / "cache", "-o", str(output), "--report", str(page), "--proof", str(alone), "--sarif")
+    assert (done.returncode, done.stderr) == (1, "")
+    proof = decode_proof(alone.read_bytes())
+    lines = {name: 4 + 2 * number for number, name in enumerate(HARMFUL)}
+    for name, (codes, _) in HARMFUL.items():
+        mine = [one for one in proof.findings if one.rule == name]
+        assert codes & {one.code for one in mine}, name
+        assert {(one.file, one.line) for one in mine} == {("rules/harm.yar", lines[name])}
+    assert "Rare" not in {one.rule for one in proof.findings}
+    assert not output.exists()
+    assert "<script" not in page.read_text("utf-8")
+    log = json.loads(done.stdout)
+    assert {result["ruleId"] for result in log["runs"][0]["results"]} == {one.code for one in proof.findings}
+
+
+def hostile_release(path: Path, source: str, *names: str) -> Path:
+    """A release that no builder of ours would make."""
+    pack = make_pack("any-01", "any", source)
+    rules = tuple(make_rule(name, "any-01", RuleAction.BLOCK) for name in sorted(names))
+    manifest = Manifest("hostile", 1, "", Contract((), ()), (pack.entry,), rules, ())
+    path.write_bytes(encode_release(Release(manifest, (pack,), ())))
+    return path
+
+
+def test_a_release_that_does_not_compile_is_refused_and_leaks_nothing(tmp_path: Path) -> None:
+    source = 'include "/etc/passwd"\nrule Leak { condition: false }\nrule Odd { strings: $a = "x" condition: #a > }\n'
+    release = hostile_release(tmp_path / "hostile.release", source, "Leak", "Odd")
+    done = prove(release, tmp_path / "cache", "--json")
+    assert done.returncode == 1
+    assert "root:" not in done.stdout + done.stderr
+    proof = json.loads(done.stdout)["proof"]
+    codes = {(finding["code"], finding["rule"]) for finding in proof["findings"]}
+    assert ("prove/load", "") in codes
+    assert ("prove/compile", "Odd") in codes
+    reasons = {check["name"]: check["reason"] for check in proof["checks"] if check["outcome"] == "not-run"}
+    assert reasons["whole-release"] == "the release does not load"
+    assert reasons["goodware"] == "rules that are refused alone have not met it"
+
+
+def test_what_is_no_content_is_not_proven(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"no release")
+    assert prove(tmp_path / "file", tmp_path / "cache").returncode == 65
+    assert prove(tmp_path / "nothing", tmp_path / "cache").returncode == 66
+    assert prove(tmp_path, tmp_path / "cache").returncode == 66
+    source = content(tmp_path / "content")
+    assert prove(source, tmp_path / "cache", "--engine", str(tmp_path / "python")).returncode == 66
+    assert prove(source, tmp_path / "cache", "--goodware", str(tmp_path / "nowhere")).returncode == 66
+    assert prove(source, tmp_path / "cache", "--workers", "65").returncode == 2
+    assert prove(source, tmp_path / "cache", "--json", "--sarif").returncode == 2
+
+
+def test_a_supported_build_whose_engine_is_not_given_closes_its_gate(tmp_path: Path) -> None:
+    contracts = tmp_path / "contracts"
+    contracts.mkdir()
+    (contracts / "own.json").write_bytes(own_contract_bytes())
+    source = content(tmp_path / "content")
+    words = ("--contracts", str(contracts), "--proof", str(tmp_path / "proof.json"))
+    assert prove(source, tmp_path / "cache", *words).returncode == 0
+    (contracts / "old.json").write_bytes(encode_contract(named("0.0.9", own_contract())))
+    assert prove(source, tmp_path / "cache", *words).returncode == 1
+    proof = decode_proof((tmp_path / "proof.json").read_bytes())
+    assert outcome(proof, CheckName.ENGINES) is CheckOutcome.NOT_RUN
+
+
+def lines_in(cache: Path) -> int:
+    """Results that a cache holds."""
+    file = cache / "results"
+    return file.read_bytes().count(b"\n") if file.exists() else 0
+
+
+def test_a_proof_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
+    rules = "".join(
+        f'rule More_{number} {{ {META} strings: $a = "more-{number}-ringfence" condition: $a }}\n'
+        for number in range(60)
+    )  # fmt: skip
+    source, cache = content(tmp_path / "content", rules), tmp_path / "cache"
+    command = [*COMMAND, "content", "prove", str(source), "--no-packages", "--cache", str(cache)]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + PATIENCE_S
+    while lines_in(cache) < 16 and running.poll() is None and time.monotonic() < deadline:
+        os.sched_yield()
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    before = lines_in(cache)
+    assert before >= 16
+    done = prove(source, cache, "--proof", str(tmp_path / "proof.json"))
+    assert (done.returncode, done.stderr) == (0, "")
+    proof = decode_proof((tmp_path / "proof.json").read_bytes())
+    assert figure(proof, CheckName.ALONE, "remembered_rules") >= 16
