@@ -77,7 +77,12 @@ def test_unless_newer_metadata_vouches_for_it_or_the_operator_forces_it(event: O
     assert book.reasons == [(V2, Reason.CRASHED)]
     book.on(CompileFailed(V2, "again"))
     assert book.reasons == [(V2, Reason.NOT_COMPILED)]
-    assert book.kept.refused[0].signed_version == event.signed_version
+    assert book.kept.refused[0].signed_version == max(event.signed_version, 2)
+
+
+def test_force_is_no_newer_metadata() -> None:
+    book = booted(refusing(V3)).on(Offered(V3, 0, by_operator=True, forced=True)).on(CompileFailed(V3, ""))
+    book.on(Offered(V3, 3)).acts(Forget(V3)).says(ReportKind.DECLINED)
 
 
 def test_the_refusal_stays_when_the_second_trial_ends_without_a_result_and_goes_when_it_ends_well() -> None:
@@ -285,6 +290,12 @@ def test_deaths_count_in_memory() -> None:
 def test_a_file_that_the_record_on_the_disk_names_stays() -> None:
     book = booted(with_good(V2)).on(BreakerTripped(V2, "")).on(PersistFailed("")).acts(Run(BASE))
     book.on(Offered(V2, 9)).acts().says(ReportKind.DECLINED)
+
+
+def test_a_file_that_was_to_go_with_a_step_that_the_disk_refused_goes_all_the_same() -> None:
+    book = booted(with_good(V2), clean=False).on(PersistFailed("")).wait(limits.PERSIST_RETRY_MS)
+    book.on(Offered(BASE, 1)).acts(Run(V2), Forget(BASE))
+    book.on(PersistFailed("")).acts(Run(V2), Forget(BASE))
 
 
 def test_after_an_end_that_cannot_be_written_down_only_the_baseline_runs_until_it_can() -> None:

@@ -53,6 +53,7 @@ from ringfence.decide.activation_messages import (
     EngineDied,
     EngineReady,
     Event,
+    Forget,
     Guard,
     Held,
     HoldLifted,
@@ -129,6 +130,7 @@ def _booted(turn: Turn, event: Booted) -> None:
 
 
 def _host_went_down(turn: Turn, candidate: Candidate | None, ran: ReleaseKey | None) -> None:
+    """One end counts once: against what is new, if anything is."""
     if candidate is not None:
         candidate_died(turn, candidate, Reason.HOST_CRASHED)
     elif ran is not None and (good := turn.kept.find(ran.sha256)) is not None:
@@ -307,6 +309,7 @@ def _persist_failed(turn: Turn, event: PersistFailed) -> None:
     cautious = turn.state.cautious or turn.state.unclean
     turn.note(asked=None, unkept=True, unclean=False, cautious=cautious, retry_ms=limits.PERSIST_RETRY_MS)
     turn.again = any(isinstance(one, Run | Idle) for one in asked)
+    turn.declined = [one.release for one in asked if isinstance(one, Forget)]
     turn.reports = [*(one for one in asked if isinstance(one, Report)), *turn.reports]
     stops = [one for one in asked if isinstance(one, StopCandidate)]
     candidate = turn.kept.candidate

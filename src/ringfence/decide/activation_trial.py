@@ -53,7 +53,6 @@ def on_compiled(turn: Turn, event: Compiled) -> None:
         _let_run(turn, candidate)
         return
     turn.keep(candidate=replace(candidate, stage=Stage.SHADOW))
-    turn.note(stage_ms=0, counts=NO_COUNTS)
     turn.starts = [StartShadow(event.release)]
     turn.report(ReportKind.SHADOWING, event.release)
 
@@ -101,7 +100,7 @@ def soaked(turn: Turn, candidate: Candidate) -> None:
         chain.remove(next(one for one in reversed(chain[1:-1]) if one.release != pinned))
     refused = tuple(one for one in turn.kept.refused if one.release.sha256 != candidate.release.sha256)
     turn.keep(chain=tuple(chain), candidate=None, refused=refused, calm_steps=0)
-    turn.note(stage_ms=0, calm_ms=0)
+    turn.note(calm_ms=0)
     turn.report(ReportKind.GOOD, candidate.release)
 
 
@@ -149,7 +148,6 @@ def _end_trial(turn: Turn) -> Candidate:
         turn.stops = [StopCandidate(candidate.release)]
     turn.starts = []
     turn.keep(candidate=None)
-    turn.note(stage_ms=0, counts=NO_COUNTS)
     return candidate
 
 
@@ -201,6 +199,9 @@ def refuse_good(turn: Turn, good: Proven, reason: Reason, text: str) -> None:
 
 def _refuse(turn: Turn, release: ReleaseKey, signed_version: int, reason: Reason, text: str) -> None:
     """Rule 9."""
+    before = turn.kept.refusal_of(release.sha256)
+    if before is not None:  # the operator forced it: that is no newer metadata
+        signed_version = max(signed_version, before.signed_version)
     refusal = Refusal(release, signed_version, reason, printable(text), turn.wall_s)
     refused = [*(one for one in turn.kept.refused if one.release.sha256 != release.sha256), refusal]
     if len(refused) > limits.REFUSED_RELEASES_MAX:

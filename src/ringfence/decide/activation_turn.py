@@ -132,7 +132,7 @@ class Turn:
         candidate = self.kept.candidate
         stage = None if candidate is None else candidate.stage
         counts = stage is Stage.SHADOW or (stage is Stage.SOAKING and state.ready)
-        calm = stage is not Stage.SOAKING and not state.off and (state.ready or state.runs is None)
+        calm = not state.off and (state.ready or state.runs is None)
         aside_ms = max(state.aside_ms - passed_ms, 0)
         self.note(
             last_ms=now_ms,

@@ -1228,6 +1228,9 @@ TRIAL_STARTS_MAX: Final = 2
 """Starts of one trial: a loss of power or a hostile file does not refuse a release, and a second end does.  Not above
 `RELEASE_DEATHS_MAX`, so that a trial never costs a host more than a good release may."""
 
+HOUR_MS: Final = 3_600_000
+"""What people count the longer ones of these times in: no bound, a unit."""
+
 FORGIVE_STEP_MS: Final = 3_600_000
 """Calm that is written down as one step: at most an hour of it is lost with a restart, and the disk is written once."""
 
