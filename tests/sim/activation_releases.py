@@ -1,4 +1,4 @@
-"""The parts of the simulated host: releases, what is wrong with each kind, processes, bounds that a short life meets."""
+"""The parts of the simulated host: releases of every bad kind, processes, and bounds that a short life meets."""
 
 from dataclasses import dataclass
 from enum import Enum, auto

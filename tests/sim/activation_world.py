@@ -126,7 +126,6 @@ class World:
         self.running: Engine | None = None
         self.child: Child | None = None
         self.ran_turns = [0] * len(VERSIONS)
-        self.baseline_gone = False
         self.trace: list[object] = []
         self.live = self._loaded()
         self.judge = Judge(self)
@@ -312,7 +311,7 @@ class World:
         elif self.chance(moods.reboot):
             self.stop(clean=True, host=rng.randrange(3) > 0)
         elif self.chance(moods.cut):
-            self.cut_power()
+            self.stop(clean=False, host=True)
 
     def _offer(self, *, by_operator: bool) -> None:
         rng, number = self.rng, self.rng.choice(OFFERED)
@@ -367,10 +366,6 @@ class World:
         self.down = True
         if host:
             self.now_ms = self.rng.randrange(10**6)
-
-    def cut_power(self) -> None:
-        """Nobody ordered this, and no release did it."""
-        self.stop(clean=False, host=True)
 
     def restart(self) -> None:
         """Start until it stays up."""
@@ -444,10 +439,7 @@ class World:
         if isinstance(command, Persist) and not self.full and self.rng.randrange(2):
             self.disk = command.state
             self.judge.written()
-        if cut:
-            self.cut_power()
-        else:
-            self.stop(clean=True, host=False)
+        self.stop(clean=not cut, host=cut)
         return True
 
     def _do(self, command: Command) -> Event | None:
