@@ -22,16 +22,17 @@ from sigma.policy.regex_engine import RegexEngine, RegexPattern
 from sigma.rule import SigmaDetection, SigmaRule
 
 from ringfence.author.finding import Finding, Level, in_order
+from ringfence.author.sigma_cost import expansion_of
 from ringfence.author.sigma_tree import Origin, SigmaTreeError, ValuePlaces, condition_of
 from ringfence.author.strict_yaml import Document, Key, read_document
 from ringfence.author.yara_source import first_line
 from ringfence.model.detection import Condition, DetectionRule, Operator, event_type_of
 from ringfence.model.errors import ContentRefused
 from ringfence.model.limits import (
-    DETECTION_RULE_NODES_MAX,
     DETECTION_TECHNIQUE_ENTRIES_MAX,
     NAME_CHARACTERS_MAX,
     RULE_TEXT_CHARACTERS_MAX,
+    SIGMA_EXPANSION_NODES_MAX,
     SIGMA_FILE_BYTES_MAX,
 )
 from ringfence.model.records import Severity
@@ -194,10 +195,9 @@ class _Reader:
             self.refuse(
                 "sigma/correlation", "has a timeframe: hosts evaluate one event at a time", "detection", "timeframe"
             )
-        elif (count := _values_in(detection)) > DETECTION_RULE_NODES_MAX:
-            self.refuse(
-                "sigma/size", f"has {count} values, more than the {DETECTION_RULE_NODES_MAX} allowed", "detection"
-            )
+        elif (count := expansion_of(detection)) > SIGMA_EXPANSION_NODES_MAX:
+            what = f"becomes up to {count} nodes and values when it is read, more than {SIGMA_EXPANSION_NODES_MAX}"
+            self.refuse("sigma/size", what, "detection")
         return not self._findings
 
     # --- metadata ---
@@ -355,13 +355,6 @@ def _empty_lists(value: object, path: tuple[Key, ...] = ("detection",)) -> Itera
 def _named(error: Exception) -> str:
     """PySigma's own errors speak for themselves."""
     return "" if isinstance(error, SigmaError) else f"pySigma fails on it: {type(error).__name__}: "
-
-
-def _values_in(value: object) -> int:
-    """How many single values there are in `value`.  Recurses as deep as YAML may nest."""
-    if isinstance(value, dict):
-        return sum(map(_values_in, value.values()))
-    return sum(map(_values_in, value)) if isinstance(value, list) else 1
 
 
 def _is_uuid(text: str) -> bool:
