@@ -182,6 +182,7 @@ def main(arguments: list[str]) -> int:
 def _profiles() -> list[sandbox.Profile]:
     """Every profile of the table, the courier's with the names of its files."""
     found = [value for value in vars(processes).values() if isinstance(value, sandbox.Profile)]
+    found.append(processes.updater("the update client's metadata"))
     return [*found, processes.courier("the spool", ("identity, certificate and resolver files",))]
 
 

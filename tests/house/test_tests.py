@@ -18,6 +18,7 @@ TESTED_ELSEWHERE: Final[dict[str, str]] = {
     "model/errors.py": "held by tests/house/test_errors.py",
     "control/migrations/env.py": "run by every start; held by tests/unit/control/test_migrate.py",
     "control/migrations/versions/r0001_first_schema.py": "as above: its tables are compared with the schema's",
+    "host/courier_fetcher.py": "half of every real updater: tests/host/test_updater.py",
     "host/children.py": "the warden's hands: run for real by tests/host/test_kill_and_stop.py",
     "host/warden_notes.py": "as above, and by tests/host/test_release_change.py",
     "host/warden_status.py": "as above: each live test reads the status",

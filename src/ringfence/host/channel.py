@@ -52,6 +52,13 @@ class Channel:
         """The descriptor, for selectors."""
         return self.socket.fileno()
 
+    def hang_up(self) -> None:
+        """End the conversation from another thread than the one that reads: both sides find the end."""
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
     def close(self) -> None:
         """Close this end."""
         self.socket.close()

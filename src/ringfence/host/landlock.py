@@ -36,6 +36,7 @@ SCOPE_RIGHTS: Final = 0b11
 SCOPE_SIGNAL: Final = 1 << 1
 ABI_NET: Final = 4
 ABI_SCOPE: Final = 6
+MAKE_SYMBOLIC_LINK: Final = 1 << 12
 WRITE_RIGHTS: Final = (1 << 1) | (1 << 4) | (1 << 5) | (1 << 7) | (1 << 8) | (1 << 13) | TRUNCATE
 """write file, remove dir, remove file, make dir, make regular file, refer, truncate."""
 
@@ -49,6 +50,9 @@ class Access:
     connect: bool = False
     signals: bool = False
     """Whether processes outside the sandbox may be signalled, as far as the uid allows."""
+
+    links: bool = False
+    """Whether symbolic links may be made in the writable trees."""
 
 
 
@@ -75,7 +79,8 @@ def restrict(access: Access) -> int:
     ruleset = syscall(CREATE_RULESET, buffer, ctypes.c_size_t(size), ctypes.c_ulong(0))
     try:
         _allow(ruleset, access.readable, (READ_FILE | READ_DIR) & files)
-        _allow(ruleset, access.writable, (READ_FILE | READ_DIR | WRITE_RIGHTS) & files)
+        links = MAKE_SYMBOLIC_LINK if access.links else 0
+        _allow(ruleset, access.writable, (READ_FILE | READ_DIR | WRITE_RIGHTS | links) & files)
         syscall(RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_ulong(0))
     finally:
         os.close(ruleset)

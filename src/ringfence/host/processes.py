@@ -23,11 +23,13 @@ class Role(StrEnum):
     ZYGOTE = "zygote"
     SCANNER = "scanner"
     COURIER = "courier"
+    UPDATER = "updater"
 
 
 UID_GATE: Final = 64_101
 UID_SCANNER: Final = 64_102
 UID_COURIER: Final = 64_103
+UID_UPDATER: Final = 64_105
 """Numbers without names in the password file: nobody logs in as them, and no two kinds share one, except that the
 watchdog shares the gate's, because that is what lets it kill the gate without any capability."""
 
@@ -97,6 +99,24 @@ ZYGOTE: Final = dataclasses.replace(
     | frozenset("set_tid_address dup socketpair ioctl".split()),
     file_bytes_max=limits.RULE_TABLE_BYTES_MAX,
 )
+
+
+def updater(metadata: str) -> Profile:
+    """The updater's profile: its own directory, a memory file to give away, no network and nothing else."""
+    return Profile(
+        name=Role.UPDATER,
+        uid=UID_UPDATER,
+        capabilities=frozenset(),
+        syscalls=_INTERPRETER
+        | _MESSAGES
+        | frozenset("dup fcntl fdatasync fsync ftruncate getdents64 getuid geteuid ioctl memfd_create mkdir".split())
+        | frozenset("mkdirat open openat pread64 readlink readlinkat rename renameat renameat2 stat statx".split())
+        | frozenset("symlink symlinkat unlink unlinkat sysinfo uname lstat getcwd".split()),
+        access=Access(writable=(metadata,), links=True),
+        address_space_bytes_max=limits.UPDATER_ADDRESS_SPACE_BYTES_MAX,
+        file_bytes_max=limits.RELEASE_BYTES_MAX,
+        descriptors_max=limits.SCANNER_DESCRIPTORS_MAX,
+    )
 
 
 def courier(spool: str, readable: tuple[str, ...]) -> Profile:

@@ -1443,3 +1443,26 @@ BOOT_LOOK_MS: Final = 2_000
 BOOT_GUARD_START_S: Final = 20
 """Longest run of the boot guard before the sensor starts without its word, carefully: reading and writing one sector
 takes milliseconds."""
+# --- looking for updates ------------------------------------------------------------------------------------------
+
+UPDATE_INTERVAL_MS: Final = 900_000
+"""Between two looks, with jitter down to half of it: a fix is on its way within a quarter of an hour."""
+
+UPDATE_FIRST_LOOK_MS: Final = 60_000
+"""Latest first look after a start: a machine that has just booted has better things to do, and a fleet that lost its
+power does not come at once."""
+
+UPDATE_RETRY_MS: Final = 30_000
+"""First pause after a look that nobody answered; it doubles up to the interval."""
+
+UPDATE_LOOK_MS_MAX: Final = 5_400_000
+"""Longest look: the largest release at the slowest speed that is not an attack, and some more."""
+
+UPDATE_STALE_AHEAD_S: Final = 86_400
+"""How long before its metadata expires a host says so: the server renews it two days before that."""
+
+SECONDS_PER_HOUR: Final = 3_600
+"""An hour, for what people read."""
+
+UPDATER_ADDRESS_SPACE_BYTES_MAX: Final = 4_294_967_296
+"""RLIMIT_AS of an updater: two tars at their bound, a release, and zstd's tables at the author's level."""

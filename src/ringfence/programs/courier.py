@@ -1,7 +1,8 @@
 """The courier: takes sightings, findings, status and events off the other processes and delivers them to the server.
 
 Untrusted transport with a spool of its own; no privilege, no other file.  One loop reads frames and keeps the spool,
-one thread talks to the server: whatever happens there, a gate waits for the disk only.
+one thread talks to the server, one fetches signed content for an updater: whatever happens there, a gate waits for the
+disk only.
 
 Each turn, in this order: what gates have sent is read; *then* the findings that are there (a scanner sends its findings
 before its verdict, so those of the sightings just read have come); then findings are fed before sightings, everything
@@ -35,6 +36,7 @@ from ringfence.decide.courier_messages import (
 from ringfence.host import processes, sandbox
 from ringfence.host.channel import Channel, ChannelClosed, Received
 from ringfence.host.child import Arguments, run_child
+from ringfence.host.content_seat import ContentSeat
 from ringfence.host.courier_shell import CourierShell
 from ringfence.host.durable import Directory
 from ringfence.host.spool import Spool, SpoolBatch
@@ -54,17 +56,23 @@ from ringfence.wire.sensor_reports import (
 _NAME_SERVICE: Final = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf")
 """What the resolver reads when the server is given by name."""
 
+_WITH_DESCRIPTOR: Final = (detections.GATE_SOCKET, detections.RULE_TABLE, catalogue.UPDATER_SOCKET)
+"""Frames of the warden that carry one."""
+
 _LOCK_NAME: Final = "lock"
 
 
 class Courier:
     """The loop."""
 
-    def __init__(self, warden: Channel, findings: Channel, spool: Spool, sender: UplinkSender) -> None:
+    def __init__(
+        self, warden: Channel, findings: Channel, spool: Spool, sender: UplinkSender, content: ContentSeat
+    ) -> None:
         self._warden = warden
         self._findings = findings
         self._spool = spool
         self._sender = sender
+        self._content = content
         self._gates: dict[int, Channel] = {}
         self._listening: set[int] = set()
         self._sent_at_ms: int | None = None
@@ -107,7 +115,7 @@ class Courier:
         while (received := self._warden.receive(wait=False)) is not None:
             body, number = received.frame.body, received.frame.type
             descriptors = list(received.descriptors)
-            expected = 1 if number in (detections.GATE_SOCKET, detections.RULE_TABLE) else 0
+            expected = 1 if number in _WITH_DESCRIPTOR else 0
             if len(descriptors) != expected:
                 raise FrameRefused(f"a frame of type {number} carries {len(descriptors)} descriptors", WAY_OUT)
             match number:
@@ -118,6 +126,8 @@ class Courier:
                     self._warden.try_send(catalogue.SPOOL_COUNTS, counts)
                 case detections.SENSOR_EVENT:
                     self._shell.feed(EventArrived(decode_sensor_event(body)))
+                case catalogue.UPDATER_SOCKET:
+                    self._content.serve(descriptors[0])
                 case detections.GATE_SOCKET:
                     self._add_gate(decode_gate_socket(body).gate_id, descriptors[0])
                 case detections.RULE_TABLE:
@@ -213,9 +223,10 @@ def main(arguments: Arguments, warden: Channel) -> None:
     sandbox.enter(processes.courier(str(spool_path), readable))
     warden.send(catalogue.READY, catalogue.READY_PLAINLY)
     lock = _lock(spool_path)
-    sender = UplinkSender(identity)
+    sender, content = UplinkSender(identity), ContentSeat(identity)
     sender.start()
-    Courier(warden, findings, _open_spool(spool_path, warden), sender).run()
+    content.start()
+    Courier(warden, findings, _open_spool(spool_path, warden), sender, content).run()
     os.close(lock)
 
 
