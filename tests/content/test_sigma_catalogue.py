@@ -38,7 +38,9 @@ ELSEWHERE: Final = {
 }
 """Code of an error -> where its example is."""
 
-ONLY_TOLD: Final = frozenset({"sigma/private-network", "sigma/short-witness", "sigma/style", "sigma/suspicion"})
+ONLY_TOLD: Final = frozenset(
+    {"sigma/may-never-match", "sigma/private-network", "sigma/short-witness", "sigma/style", "sigma/suspicion"}
+)
 """Codes that never refuse."""
 
 

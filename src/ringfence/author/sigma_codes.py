@@ -18,6 +18,7 @@ SIGMA_CODES: Final[dict[str, str]] = {
     "sigma/logsource": "The log source names no type of event: no host would ever ask the rule.",
     "sigma/matches-empty": "The rule matches an event without any field: it alerts on all that lack something.",
     "sigma/matches-everything": "A keyword that is nothing is in every event: the rule alerts on all of them.",
+    "sigma/may-never-match": "No event could be made that the rule matches: its parts may contradict each other.",
     "sigma/metadata": "id, title, author, license or level is missing: an alert could not say whose it is.",
     "sigma/no-test": "A field that the rule reads is never tried with a value of its own, or a test is missing.",
     "sigma/no-witness": "No text must be present for the rule to match: it is asked at every event.",

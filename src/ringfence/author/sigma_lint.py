@@ -4,7 +4,8 @@
 2. A rule that matches the event without any field is refused, and so is one without a witness: a text that must be
    there for it to be true (`detect/sigma/witness.py`).  Of the second kind some are honest; those need a waiver.
 3. Every alternative must say something (`author/sigma_breadth.py`).
-4. A network must not hold a large part of all addresses.
+4. A network must not hold a large part of all addresses.  A rule for which no event can be made that it matches is
+   warned of: of all public rules there are three, one of which asks a value to be two things at once.
 5. Every contract must supply the rule's event type and all its fields (`trust/eligibility.py`).
 6. pySigma's and SigmaHQ's validators (`author/sigma_validators.py`), and the self-tests (`author/sigma_tests.py`).
 7. An id stands for one rule.
@@ -20,6 +21,7 @@ from ringfence.author.sigma_source import SigmaSource, read_sigma
 from ringfence.author.sigma_tests import AuthoredEvent, self_test_findings
 from ringfence.author.sigma_validators import validator_findings
 from ringfence.author.strict_yaml import Key
+from ringfence.detect.sigma.example import example_event
 from ringfence.detect.sigma.naive import holds
 from ringfence.detect.sigma.needs import event_needs
 from ringfence.detect.sigma.witness import best_clauses
@@ -95,6 +97,9 @@ def harm_findings(source: SigmaSource) -> Iterator[Finding]:
         path = at_condition if origin == NEGATED else source.origins.get(origin, at_condition)
         what = "a negation alone" if origin == NEGATED else f"{origin.operator} {origin.value[:64]!a}"
         yield source.finding("sigma/broad-alternative", f"one alternative is {what}: most events have that", *path)
+    if example_event(rule) is None:
+        what = "no event could be put together that it matches: its parts may contradict each other"
+        yield source.finding("sigma/may-never-match", what, *at_condition, level=Level.WARNING)
     yield from _network_findings(source, rule)
 
 

@@ -91,6 +91,11 @@ def test_a_private_network_and_a_short_witness_are_warned_of() -> None:
     assert told(selection("A|endswith: '/w'")) == [("sigma/short-witness", 19, Level.WARNING)]
 
 
+def test_a_value_that_must_be_two_things_is_warned_of() -> None:
+    assert told(selection("A: runwizard", "A|contains: '-{'")) == [("sigma/may-never-match", 20, Level.WARNING)]
+    assert told(selection("A: 'runwizard -{'", "A|contains: '-{'")) == []
+
+
 def test_alternatives_of_one_rule_are_told_up_to_a_bound() -> None:
     values = [f"    - '{chr(97 + n // 26)}{chr(97 + n % 26)}'" for n in range(60)]
     found = errors(selection("A|contains:", *values))

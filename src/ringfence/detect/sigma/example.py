@@ -11,6 +11,7 @@ from itertools import islice, product
 from typing import Final
 
 from ringfence.detect.sigma.naive import holds
+from ringfence.detect.sigma.regex_example import regex_example
 from ringfence.detect.sigma.regex_literals import required_texts
 from ringfence.model.detection import (
     AllOf,
@@ -45,11 +46,11 @@ class _Wanted:
     inside: list[str] = field(default_factory=list)
     ends: list[str] = field(default_factory=list)
 
-    def text(self) -> str:
-        """A value that may be all that."""
+    def text(self, before: str) -> str:
+        """A value that may be all that, with `before` in front where anything may stand."""
         if self.exact:
             return self.exact[0]
-        start, end = max(self.starts, key=len, default=""), max(self.ends, key=len, default="")
+        start, end = max(self.starts, key=len, default=before), max(self.ends, key=len, default="")
         inside = [text for text in dict.fromkeys(self.inside) if text not in start and text not in end]
         return start + "".join(inside) + end or FILLING
 
@@ -58,10 +59,11 @@ def example_event(rule: DetectionRule) -> dict[str, str] | None:
     """Fields of an event that `rule` matches, every field that it reads among them if that is possible; or None."""
     names = sorted(fields_of(rule))
     for way in islice(_ways(rule.condition), EXAMPLE_TRIES_ENTRIES_MAX):
-        event = _event(way)
-        for filled in ({**dict.fromkeys(names, FILLING), **event}, event):
-            if holds(rule.condition, filled):
-                return dict(sorted(filled.items()))
+        for before in ("", FILLING):
+            event = _event(way, before)
+            for filled in ({**dict.fromkeys(names, FILLING), **event}, event):
+                if holds(rule.condition, filled):
+                    return dict(sorted(filled.items()))
     return None
 
 
@@ -95,7 +97,7 @@ def _ways(condition: Condition) -> Iterator[Way]:
                 yield tuple(one for way in ways for one in way)
 
 
-def _event(way: Way) -> dict[str, str]:
+def _event(way: Way, before: str) -> dict[str, str]:
     wanted: dict[str, _Wanted] = {}
     for predicate, value in way:
         name = predicate.field or KEYWORD_FIELD
@@ -104,7 +106,7 @@ def _event(way: Way) -> dict[str, str]:
         _add(wanted.setdefault(name, _Wanted()), predicate.operator, value)
         if predicate.operator is Operator.SAME_AS:
             wanted.setdefault(value, _Wanted())
-    return {name: one.text() for name, one in wanted.items()}
+    return {name: one.text(before) for name, one in wanted.items()}
 
 
 def _add(wanted: _Wanted, operator: Operator, value: str) -> None:
@@ -118,11 +120,9 @@ def _add(wanted: _Wanted, operator: Operator, value: str) -> None:
         case Operator.CONTAINS:
             wanted.inside.append(value)
         case Operator.GLOB:
-            filling = {Wildcard.RUN: "", Wildcard.ONE: FILLING}
-            parts = glob_parts(value)
-            wanted.exact.append("".join(part if isinstance(part, str) else filling[part] for part in parts))
+            _add_glob(wanted, value)
         case Operator.REGEX:
-            wanted.inside.extend(min(clause) for clause in required_texts(value))
+            wanted.inside.append(regex_example(value) or "".join(min(clause) for clause in required_texts(value)))
         case Operator.NETWORK:
             wanted.exact.append(value.partition("/")[0])
         case Operator.LESS:
@@ -131,3 +131,19 @@ def _add(wanted: _Wanted, operator: Operator, value: str) -> None:
             wanted.exact.append(f"{'9' * len(value)}")
         case Operator.AT_MOST | Operator.AT_LEAST:
             wanted.exact.append(value)
+
+
+def _add_glob(wanted: _Wanted, value: str) -> None:
+    """The texts between the stars: the first begins the value, the last ends it."""
+    texts = [""]
+    for part in glob_parts(value):
+        if part is Wildcard.RUN:
+            texts.append("")
+        else:
+            texts[-1] += FILLING if part is Wildcard.ONE else str(part)
+    if len(texts) == 1:
+        wanted.exact.append(texts[0])
+        return
+    wanted.starts += filter(None, texts[:1])
+    wanted.inside += filter(None, texts[1:-1])
+    wanted.ends += filter(None, texts[-1:])
