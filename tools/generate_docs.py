@@ -183,7 +183,8 @@ def _profiles() -> list[sandbox.Profile]:
     """Every profile of the table, the courier's with the names of its files."""
     found = [value for value in vars(processes).values() if isinstance(value, sandbox.Profile)]
     found.append(processes.updater("the update client's metadata"))
-    return [*found, processes.courier("the spool", ("identity, certificate and resolver files",))]
+    courier = processes.courier("the spool", ("identity, certificate and resolver files",))
+    return [*found, courier, processes.replayer(("the protected places",))]
 
 
 def _capability(number: int) -> str:

@@ -13,21 +13,25 @@ from ringfence.decide.warden_messages import (
     Connect,
     Convict,
     Died,
+    Disconnect,
+    EndTrial,
     Event,
     KeepConviction,
+    KeepMode,
     Kill,
     Kind,
     ModeWanted,
-    NewRelease,
     Note,
     NoteKind,
     ReleaseConvicted,
     Retire,
     RuleConvicted,
+    RunRelease,
     SetMode,
     Start,
     StopWanted,
     Tick,
+    TryRelease,
     WatchGate,
 )
 from ringfence.model import limits
@@ -166,46 +170,87 @@ def test_gates_that_die_now_and_then_do_not() -> None:
 # --- releases -----------------------------------------------------------------------------------------------------
 
 
-def test_another_release_is_tried_beside_the_active_one() -> None:
+def tried(book: Book) -> Book:
+    """Release 2 has been compiled by zygote 6, beside the active one."""
+    return book.on(TryRelease(2)).on(BecameReady(6))
+
+
+def test_a_trial_stands_beside_the_active_one_and_no_gate_hears_of_it() -> None:
     book = protected()
-    book.on(NewRelease(2)).expects(Start(6, Kind.ZYGOTE, 2))
-    book.on(BecameReady(6)).expects(Connect(FIRST, 6), Connect(SECOND, 6), Note(NoteKind.RELEASE_ACTIVATED, 6, 2))
+    book.on(TryRelease(2)).expects(Start(6, Kind.ZYGOTE, 2))
+    book.on(BecameReady(6)).expects(Note(NoteKind.TRIAL_READY, 6, 2))
+    assert (book.state.release, book.state.trial) == (1, 2)
+    book.on(EndTrial(2)).expects(Kill(6)).on(Died(6)).expects()
+    assert (book.state.release, book.state.trial) == (1, 0)
+
+
+def test_what_was_tried_runs_with_the_zygote_that_is_there() -> None:
+    book = tried(protected())
+    book.on(RunRelease(2)).expects(Connect(FIRST, 6), Connect(SECOND, 6), Note(NoteKind.RELEASE_ACTIVATED, 6, 2))
     book.on(Tick()).expects().after(limits.PROCESS_RETIRE_MS).on(Tick()).expects(Kill(ZYGOTE))
     book.on(Died(ZYGOTE)).expects()
-    assert book.state.release == 2
+    assert (book.state.release, book.state.trial) == (2, 0)
+    book.on(RunRelease(2)).expects()
 
 
-def test_a_refused_release_changes_nothing() -> None:
+def test_what_was_not_tried_is_started_and_the_one_before_serves_until_it_is_ready() -> None:
     book = protected()
-    book.on(NewRelease(2)).on(Died(6)).expects(Note(NoteKind.RELEASE_REFUSED, 6, 2))
-    assert (book.state.release, book.state.candidate) == (1, 0)
+    book.on(RunRelease(2)).expects(Start(6, Kind.ZYGOTE, 2))
+    book.on(Died(ZYGOTE)).expects(Note(NoteKind.PROCESS_DIED, ZYGOTE))
+    book.on(BecameReady(6)).includes(Connect(FIRST, 6), Note(NoteKind.RELEASE_ACTIVATED, 6, 2))
+    book.after(limits.RESTART_BACKOFF_MS_MAX).on(Tick()).expects()
+
+
+def test_what_is_to_run_is_started_until_it_is_ready_while_the_one_before_serves() -> None:
+    book = protected().on(RunRelease(2)).on(Died(6)).expects(Note(NoteKind.PROCESS_DIED, 6))
+    book.after(BACKOFF).on(Tick()).expects(Start(7, Kind.ZYGOTE, 2))
+    book.on(RunRelease(1)).expects(Kill(7), Connect(FIRST, ZYGOTE), Connect(SECOND, ZYGOTE))
+    book.on(Died(7)).expects().after(60_000).on(Tick()).expects()
+
+
+def test_going_back_waits_for_no_pause_of_what_kept_dying() -> None:
+    book = tried(protected()).on(RunRelease(2)).on(Died(ZYGOTE))
+    book.on(Died(6)).expects(Note(NoteKind.PROCESS_DIED, 6)).on(RunRelease(1)).expects(Start(7, Kind.ZYGOTE, 1))
+    book.after(60_000 - 1).on(Tick())
+    assert [one.serial for one in book.state.of(Kind.ZYGOTE)] == [7]
+
+
+def test_nothing_runs_where_nothing_is_to_run_and_something_again_later() -> None:
+    book = protected().on(RunRelease(0)).expects(Disconnect(FIRST), Disconnect(SECOND), Kill(ZYGOTE))
+    book.on(Died(ZYGOTE)).expects().after(60_000).on(Tick()).expects()
+    book.on(RunRelease(1)).expects(Start(6, Kind.ZYGOTE, 1))
+    book.on(BecameReady(6)).includes(Connect(FIRST, 6), Connect(SECOND, 6))
+
+
+def test_a_host_that_begins_with_nothing_starts_no_gate() -> None:
+    book = Playbook(step, WardenState(mode=Mode.ENFORCE, release=0, wanted=0)).on(Begin())
+    book.expects(Start(1, Kind.WATCHDOG, 0), Start(2, Kind.COURIER, 0)).on(BecameReady(1)).expects()
+
+
+def test_a_trial_that_dies_changes_nothing() -> None:
+    book = protected()
+    book.on(TryRelease(2)).on(Died(6)).expects()
+    assert (book.state.release, book.state.trial) == (1, 0)
     book.after(60_000).on(Tick()).expects()
 
 
-def test_a_superseded_release_gets_no_gate_even_if_it_is_ready_first() -> None:
+def test_a_superseded_trial_says_nothing_even_if_it_is_ready_first() -> None:
     book = protected()
-    book.on(NewRelease(2)).on(NewRelease(3)).expects(Kill(6), Start(7, Kind.ZYGOTE, 3))
+    book.on(TryRelease(2)).on(TryRelease(3)).expects(Kill(6), Start(7, Kind.ZYGOTE, 3))
     book.on(BecameReady(6)).expects()
     book.on(Died(6)).expects()
-    book.on(BecameReady(7)).includes(Connect(FIRST, 7), Note(NoteKind.RELEASE_ACTIVATED, 7, 3))
-
-
-def test_a_release_that_comes_while_the_old_zygote_is_dead_leaves_one_zygote() -> None:
-    book = protected()
-    book.on(NewRelease(2)).on(Died(ZYGOTE)).on(BecameReady(6)).includes(Note(NoteKind.RELEASE_ACTIVATED, 6, 2))
-    book.after(limits.RESTART_BACKOFF_MS_MAX).on(Tick()).expects()
-    assert [one.serial for one in book.state.of(Kind.ZYGOTE)] == [6]
+    book.on(BecameReady(7)).expects(Note(NoteKind.TRIAL_READY, 7, 3))
 
 
 def test_the_active_zygote_comes_back_while_others_are_tried() -> None:
     book = protected()
-    book.on(NewRelease(2)).on(NewRelease(3)).on(Died(ZYGOTE))
+    book.on(TryRelease(2)).on(TryRelease(3)).on(Died(ZYGOTE))
     book.after(BACKOFF).on(Tick()).expects(Start(8, Kind.ZYGOTE, 1))
 
 
 def test_the_gate_that_starts_next_takes_the_new_release() -> None:
-    book = protected()
-    book.on(NewRelease(2)).on(BecameReady(6)).on(Died(SECOND)).after(BACKOFF).on(Tick())
+    book = tried(protected())
+    book.on(RunRelease(2)).on(Died(SECOND)).after(BACKOFF).on(Tick())
     book.includes(Start(7, Kind.GATE, 0), Connect(7, 6))
 
 
@@ -244,13 +289,18 @@ def test_gates_keep_it_when_the_zygote_comes_back() -> None:
 
 
 def test_a_start_with_a_release_that_was_convicted_before_says_so() -> None:
-    book = Playbook(step, WardenState(mode=Mode.ENFORCE, conviction=CONVICTED)).on(Begin())
-    book.includes(Note(NoteKind.RELEASE_CONVICTED, 0, 1))
-    book.on(BecameReady(ZYGOTE)).expects(Start(FIRST, Kind.GATE, 0), Connect(FIRST, ZYGOTE, CONVICTED))
+    book = Playbook(step, WardenState(mode=Mode.ENFORCE, release=0, wanted=0)).on(Begin())
+    book.on(RunRelease(1, CONVICTED)).expects(Start(3, Kind.ZYGOTE, 1)).on(BecameReady(3)).expects(
+        KeepConviction(1, CONVICTED),
+        Note(NoteKind.RELEASE_ACTIVATED, 3, 1),
+        Note(NoteKind.RELEASE_CONVICTED, 0, 1),
+        Start(4, Kind.GATE, 0),
+        Connect(4, 3, CONVICTED),
+    )
 
 
 def test_another_release_begins_without_it() -> None:
-    book = protected().on(ReleaseConvicted(1)).on(NewRelease(2)).on(BecameReady(6))
+    book = tried(protected().on(ReleaseConvicted(1))).on(RunRelease(2))
     book.expects(
         KeepConviction(2, NOT_CONVICTED),
         Connect(FIRST, 6),
@@ -259,27 +309,20 @@ def test_another_release_begins_without_it() -> None:
     )
 
 
-def test_the_same_release_loaded_again_keeps_it() -> None:
-    book = protected().on(ReleaseConvicted(1)).on(NewRelease(2, again=True)).on(BecameReady(6))
-    book.expects(
-        Connect(FIRST, 6, CONVICTED), Connect(SECOND, 6, CONVICTED), Note(NoteKind.RELEASE_ACTIVATED, 6, 2)
-    )
-    book.on(NewRelease(3, again=True)).on(NewRelease(4)).on(BecameReady(8)).includes(KeepConviction(4, NOT_CONVICTED))
-
-
-def test_a_release_that_is_refused_leaves_it() -> None:
-    book = protected().on(ReleaseConvicted(1)).on(NewRelease(2)).on(Died(6))
+def test_a_trial_leaves_it() -> None:
+    book = tried(protected().on(ReleaseConvicted(1))).on(EndTrial(2))
     assert book.state.conviction == CONVICTED
 
 
 def test_what_a_gate_says_of_another_release_is_ignored() -> None:
-    book = protected().on(NewRelease(2)).on(BecameReady(6))
+    book = tried(protected()).on(RunRelease(2))
     book.on(ReleaseConvicted(1)).expects().on(RuleConvicted(1, 3)).expects()
 
 
 def test_the_operators_word_ends_it() -> None:
     protected().on(ReleaseConvicted(1)).on(ModeWanted(Mode.ENFORCE)).expects(
         KeepConviction(1, NOT_CONVICTED),
+        KeepMode(Mode.ENFORCE),
         SetMode(FIRST, Mode.ENFORCE),
         SetMode(SECOND, Mode.ENFORCE),
         Note(NoteKind.MODE_CHANGED, 0, Mode.ENFORCE),
@@ -305,7 +348,8 @@ def test_gates_that_die_again_and_again_do_not_end_it() -> None:
 
 def test_every_gate_hears_the_mode() -> None:
     protected().on(ModeWanted(Mode.OBSERVE)).expects(
-        SetMode(FIRST, Mode.OBSERVE), SetMode(SECOND, Mode.OBSERVE), Note(NoteKind.MODE_CHANGED, 0, Mode.OBSERVE)
+        KeepMode(Mode.OBSERVE), SetMode(FIRST, Mode.OBSERVE), SetMode(SECOND, Mode.OBSERVE),
+        Note(NoteKind.MODE_CHANGED, 0, Mode.OBSERVE),
     )
 
 
@@ -323,7 +367,7 @@ def test_a_gate_that_does_not_retire_is_killed() -> None:
 
 def test_nothing_is_started_after_the_stop() -> None:
     book = protected().on(Died(COURIER)).on(StopWanted())
-    for event in (NewRelease(2), Died(ZYGOTE), Died(SECOND), Tick()):
+    for event in (TryRelease(2), RunRelease(2), Died(ZYGOTE), Died(SECOND), Tick()):
         book.after(limits.RESTART_BACKOFF_MS_MAX).on(event)
         assert not any(isinstance(one, Start | Arm) for one in book.commands)
 

@@ -78,10 +78,7 @@ def test_the_operators_word_ends_it_for_the_next_start_too(live: LiveSensor) -> 
 
 
 def test_loading_the_same_release_again_is_no_other_release(live: LiveSensor) -> None:
-    for release, mode in ((EVERYTHING, Mode.OBSERVE), (release_of(RULE, "live_test"), Mode.ENFORCE)):
-        received = operator_socket.ask(
-            str(live.state.socket), catalogue.LOAD, b"", (operator_socket.sealed(release),)
-        )
-        assert received is not None
-        assert received.frame.body == b""
-        assert live.status().mode is mode
+    live.load(EVERYTHING)
+    assert live.status().mode is Mode.OBSERVE
+    live.load(release_of(RULE, "live_test", version=2), at_once=True)
+    assert live.status().mode is Mode.ENFORCE

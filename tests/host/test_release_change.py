@@ -11,11 +11,8 @@ import pytest
 from tests.support.live_sensor import BAD, RULE, LiveSensor, alive, children_of, release_of
 from tests.support.machine import kernel_requires
 
-from ringfence.host import operator_socket
-from ringfence.host.child import reported
 from ringfence.model.errors import ContentRefused
 from ringfence.model.release import Contract
-from ringfence.wire import catalogue
 
 OTHER = 'rule other { strings: $a = "another-thing" condition: $a }'
 
@@ -29,19 +26,11 @@ def live() -> Iterator[LiveSensor]:
     sensor.close()
 
 
-def _load(live: LiveSensor, release: bytes) -> bytes:
-    received = operator_socket.ask(
-        str(live.state.socket), catalogue.LOAD, b"", (operator_socket.sealed(release),)
-    )
-    assert received is not None
-    return received.frame.body
-
-
 def test_a_new_release_judges_known_files_anew(live: LiveSensor) -> None:
     harmless, bad = live.fresh(b"another-thing "), live.fresh(BAD)
     assert not live.open(harmless).refused
     assert live.open(bad).refused
-    assert _load(live, release_of(OTHER, "other")) == b""
+    live.load(release_of(OTHER, "other", version=2), at_once=True)
     live.wait_until(lambda: live.open(harmless).refused)
     assert not live.open(bad).refused
 
@@ -59,9 +48,9 @@ def test_a_new_release_judges_known_files_anew(live: LiveSensor) -> None:
     ids=["empty", "foreign", "cut off", "does not compile", "hides what it reads", "reads what nobody supplies"],
 )
 def test_a_release_that_is_refused_leaves_the_old_one(live: LiveSensor, release: bytes) -> None:
-    answer = _load(live, release)
-    error = reported(answer)
-    assert isinstance(error, ContentRefused)
+    with pytest.raises(ContentRefused) as refused:
+        live.load(release)
+    error = refused.value
     assert error.way_out
     assert live.open(live.fresh(BAD)).refused
     assert json.dumps(str(error))
@@ -79,9 +68,8 @@ def heavy_release(rules: int) -> bytes:
 
 
 def test_a_release_that_takes_too_much_memory_to_compile_is_refused(live: LiveSensor) -> None:
-    error = reported(_load(live, heavy_release(300)))
-    assert isinstance(error, ContentRefused)
-    assert "memory" in error.what
+    with pytest.raises(ContentRefused, match="memory"):
+        live.load(heavy_release(300))
     assert live.open(live.fresh(BAD)).refused
 
 
@@ -90,7 +78,7 @@ def test_self_tests_end_with_their_zygote(live: LiveSensor) -> None:
     slow = release_of("rule slow { condition: for all i in (0..9000000000) : ( i >= 0 ) }", "slow", samples=(b"x",))
     (before,) = live.pids("zygote")
     with ThreadPoolExecutor(1) as operator:
-        answer = operator.submit(_load, live, slow)
+        answer = operator.submit(live.load, slow)
         live.wait_until(lambda: len(live.pids("zygote")) == 2)
         (trial,) = set(live.pids("zygote")) - {before}
         live.wait_until(lambda: children_of(trial) != [])
@@ -103,12 +91,13 @@ def test_self_tests_end_with_their_zygote(live: LiveSensor) -> None:
             live.wait_until(lambda: not alive(child))
         finally:
             live.signal(child, signal.SIGKILL)
-        assert isinstance(reported(answer.result()), ContentRefused)
+        with pytest.raises(ContentRefused):
+            answer.result()
     assert live.open(live.fresh(BAD)).refused
 
 
 def test_many_releases_in_a_row_never_leave_a_hole(live: LiveSensor) -> None:
     for number in range(4):
         source = f'rule live_test_{number} {{ strings: $a = "LIVE-TEST-STRING" condition: $a }}'
-        assert _load(live, release_of(source, f"live_test_{number}")) == b""
+        live.load(release_of(source, f"live_test_{number}", version=number + 2), at_once=True)
         assert live.open(live.fresh(BAD)).refused

@@ -11,12 +11,15 @@ import pytest
 
 from ringfence.decide import warden as machine
 from ringfence.decide import warden_messages as messages
+from ringfence.decide.activation_messages import Cause
 from ringfence.decide.warden_messages import Kind, Process, Stage
 from ringfence.host import heartbeat, operator_socket, warden_status
+from ringfence.host.activation_driver import now_ms
 from ringfence.host.channel import Channel
 from ringfence.host.child import Arguments, reported
-from ringfence.host.children import Child
+from ringfence.host.children import Child, Content
 from ringfence.host.heartbeat import Beat
+from ringfence.host.supervision import silence_of
 from ringfence.model import limits
 from ringfence.model.errors import ContentRefused
 from ringfence.model.verdict import Mode
@@ -25,6 +28,8 @@ from ringfence.wire import catalogue
 from ringfence.wire.sensor_reports import decode_status_report
 
 READY = catalogue.READY_PLAINLY
+COMPILED = catalogue.READY_BODY.pack(1, bytes(32), 1, b"live")
+"""A zygote's word."""
 
 
 class Stage1:
@@ -34,22 +39,28 @@ class Stage1:
         self.content = operator_socket.sealed(b"release")
         ours, self.parent = Channel.pair()
         words = {
-            "content-fd": self.content,
+            "baseline-fd": self.content,
+            "baseline-version": 1,
+            "content": directory,
+            "mode-record": directory / "mode",
+            "haste": 1,
+            "level": 0,
+            "long-known-ms": limits.SHADOW_LONG_KNOWN_MS,
             "mode": int(Mode.ENFORCE),
             "strict": 0,
             "spool": directory / "spool",
             "identity": directory / "identity.json",
             "socket": directory / "warden.sock",
-            "store": directory / "active.release",
-            "conviction": directory / "active.conviction",
             "place": "mount:/srv",
         }
         pairs = [word for name, value in words.items() for word in (f"--{name}", str(value))]
         self.socket = str(directory / "warden.sock")
+        (directory / "releases").mkdir()
         self.warden = Warden(Arguments(pairs), ours)
         self.steps: list[messages.Event] = []
         setattr(self.warden, "_step", self.steps.append)  # noqa: B010 - what the machine would do is tested elsewhere
         self.children: list[tuple[Child, Channel]] = []
+        self.warden._children.contents[1] = Content(1, os.dup(self.content), "0" * 64)
 
     def child(self, kind: Kind, stage: Stage = Stage.READY) -> tuple[Child, Channel]:
         """A child of that kind, which is really only a sleeping process."""
@@ -57,7 +68,7 @@ class Stage1:
         ours, theirs = Channel.pair()
         process = subprocess.Popen(["sleep", "60"])
         beat = heartbeat.create()
-        child = Child(serial, kind, process, ours, os.pidfd_open(process.pid), beat, Beat(beat))
+        child = Child(serial, kind, process, ours, os.pidfd_open(process.pid), beat, Beat(beat), release=1)
         self.warden._children.by_serial[serial] = child
         self.warden._selector.register(ours, 1, child)
         state = self.warden._state
@@ -78,6 +89,7 @@ class Stage1:
             end.close()
         for channel in (self.parent, self.warden._parent):
             channel.close()
+        os.close(self.warden._children.contents[1].descriptor)
         os.close(self.content)
 
 
@@ -104,8 +116,7 @@ def killed(child: Child) -> bool:
 def test_ready_is_heard_from_everybody(stage: Stage1, kind: Kind) -> None:
     child, theirs = stage.child(kind)
     rules = os.memfd_create("rules") if kind is Kind.ZYGOTE else -1
-    child.process.args = ["--release-index", "1"]
-    theirs.send(catalogue.READY, READY, (rules,) if rules >= 0 else ())
+    theirs.send(catalogue.READY, *((COMPILED, (rules,)) if rules >= 0 else (READY,)))
     stage.warden._hear(child)
     assert stage.steps == [messages.BecameReady(child.serial)]
     assert child.process.poll() is None
@@ -148,10 +159,9 @@ def test_descriptors_that_nobody_asked_for_are_closed(stage: Stage1, kind: Kind)
 
 def test_a_zygote_brings_its_rules_once(stage: Stage1) -> None:
     child, theirs = stage.child(Kind.ZYGOTE)
-    child.process.args = ["--release-index", "1"]
     rules = os.memfd_create("rules")
     for _ in range(2):
-        theirs.send(catalogue.READY, READY, (rules,))
+        theirs.send(catalogue.READY, COMPILED, (rules,))
     os.close(rules)
     stage.warden._hear(child)
     assert stage.steps == [messages.BecameReady(child.serial)]
@@ -161,7 +171,6 @@ def test_a_zygote_brings_its_rules_once(stage: Stage1) -> None:
 @pytest.mark.parametrize("name", [b"\x1b[2J", b"two words", b"\xff"])
 def test_a_release_whose_name_would_not_print_is_not_taken(stage: Stage1, name: bytes) -> None:
     child, theirs = stage.child(Kind.ZYGOTE)
-    child.process.args = ["--release-index", "1"]
     rules = os.memfd_create("rules")
     theirs.send(catalogue.READY, catalogue.READY_BODY.pack(1, bytes(32), 1, name), (rules,))
     os.close(rules)
@@ -289,8 +298,23 @@ def test_a_stale_beat_is_noticed(
     stage.warden._supervise()
     assert stage.steps == []
     monkeypatch.setattr(Beat, "age_ms", lambda _: max(BEAT_STALE_MS.values()) + 1)
-    stage.warden._supervise()
+    begin_ms = now_ms()
+    for look in range(1, limits.STALE_LOOKS_MIN + 1):
+        assert stage.steps == []
+        at_ms = begin_ms + look * limits.WARDEN_TICK_MS
+        monkeypatch.setattr("ringfence.programs.warden.now_ms", lambda at_ms=at_ms: at_ms)
+        for _ in range(limits.STALE_LOOKS_MIN + 1):  # looks that follow at once are one look
+            stage.warden._supervise()
     assert stage.steps == [messages.BeatStale(child.serial)]
+    assert child.cause is Cause.HUNG
+
+
+def test_who_was_stopped_by_somebody_is_not_to_blame_for_his_silence(stage: Stage1) -> None:
+    child, _ = stage.child(Kind.ZYGOTE)
+    assert silence_of(child) is Cause.HUNG
+    os.kill(child.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, child.pid, os.WSTOPPED)
+    assert silence_of(child) is Cause.KILLED
 
 
 def test_who_has_not_started_beats_not(stage: Stage1, monkeypatch: pytest.MonkeyPatch) -> None:

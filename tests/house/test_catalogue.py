@@ -39,7 +39,7 @@ def test_the_gate_is_sent_no_content() -> None:
     The warden reads none itself, and its bit map of convicted rules needs room.
     """
     to_gates = [message for message in MESSAGES if "gate" in message.receiver.split()]
-    assert {message.sender for message in to_gates} == {"scanner", "zygote", "warden", "courier"}
+    assert {message.sender for message in to_gates} == {"scanner", "zygote", "warden", "courier", "replayer"}
     assert [message.name for message in to_gates if message.layout == "variable"] == []
     small = [message for message in to_gates if message.sender != "warden"]
     assert [message.name for message in small if struct.calcsize(message.layout) > GATE_FRAME_BYTES_MAX] == []

@@ -60,7 +60,7 @@ def test_every_kind_of_life_is_lived() -> None:
     for world in worlds:
         world.run()
     text = "\n".join("\n".join(world.trace) for world in worlds)
-    words = "RELEASE_REFUSED RELEASE_ACTIVATED GATE_REPLACED DEGRADED STOPPED BeatStale PROTECTED"
+    words = "TRIAL_READY EndTrial Disconnect RELEASE_ACTIVATED GATE_REPLACED DEGRADED STOPPED BeatStale PROTECTED"
     words += " RELEASE_CONVICTED RULE_CONVICTED"
     assert [word for word in words.split() if word not in text] == []
     assert any(world.moods.crashing for world in worlds)
@@ -136,13 +136,12 @@ def forgets_to_connect_the_gates(patch: pytest.MonkeyPatch) -> None:
 
 
 def activates_before_it_is_proven(patch: pytest.MonkeyPatch) -> None:
-    sound = warden._release
+    def run(turn: Turn, event: messages.RunRelease) -> None:
+        warden._run(turn, event)
+        turn.state = replace(turn.state, release=event.release)
 
-    def release(turn: Turn, event: messages.NewRelease) -> None:
-        sound(turn, event)
-        turn.state = replace(turn.state, release=event.release, candidate=0)
+    patch.setitem(warden._HANDLERS, messages.RunRelease, run)
 
-    patch.setitem(warden._HANDLERS, messages.NewRelease, release)
 
 
 def waits_for_ever(patch: pytest.MonkeyPatch) -> None:
@@ -165,11 +164,32 @@ def does_not_count_dead_gates(patch: pytest.MonkeyPatch) -> None:
 
 
 def keeps_a_superseded_release(patch: pytest.MonkeyPatch) -> None:
-    def release(turn: Turn, event: messages.NewRelease) -> None:
-        turn.state = replace(turn.state, candidate=event.release)
+    def attempt(turn: Turn, event: messages.TryRelease) -> None:
+        turn.state = replace(turn.state, trial=event.release)
         turn.start(Kind.ZYGOTE, event.release)
 
-    patch.setitem(warden._HANDLERS, messages.NewRelease, release)
+    patch.setitem(warden._HANDLERS, messages.TryRelease, attempt)
+
+
+def goes_on_with_a_trial_that_has_ended(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(warden._HANDLERS, messages.EndTrial, lambda *_: None)
+
+
+def runs_what_nobody_wants_any_more(patch: pytest.MonkeyPatch) -> None:
+    def run(turn: Turn, event: messages.RunRelease) -> None:
+        if event.release:
+            warden._run(turn, event)
+
+    patch.setitem(warden._HANDLERS, messages.RunRelease, run)
+
+
+def tells_no_gate_that_nothing_runs(patch: pytest.MonkeyPatch) -> None:
+    def run(turn: Turn, event: messages.RunRelease) -> None:
+        warden._run(turn, event)
+        turn.commands[:] = [one for one in turn.commands if not isinstance(one, messages.Disconnect)]
+
+    patch.setitem(warden._HANDLERS, messages.RunRelease, run)
+
 
 
 def connects_to_any_zygote(patch: pytest.MonkeyPatch) -> None:
@@ -215,15 +235,14 @@ def stops_only_the_gates(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(warden, "_settle", settle)
 
 
-def refuses_in_silence(patch: pytest.MonkeyPatch) -> None:
-    def died(turn: Turn, event: messages.Died) -> None:
-        warden._died(turn, event)
-        refused = messages.NoteKind.RELEASE_REFUSED
-        turn.commands[:] = [
-            one for one in turn.commands if not (isinstance(one, messages.Note) and one.kind is refused)
-        ]
+def says_nothing_of_a_trial_that_is_ready(patch: pytest.MonkeyPatch) -> None:
+    def ready(turn: Turn, event: messages.BecameReady) -> None:
+        warden._ready(turn, event)
+        word = messages.NoteKind.TRIAL_READY
+        turn.commands[:] = [one for one in turn.commands if not (isinstance(one, messages.Note) and one.kind is word)]
 
-    patch.setitem(warden._HANDLERS, messages.Died, died)
+    patch.setitem(warden._HANDLERS, messages.BecameReady, ready)
+
 
 
 def tells_nobody_what_has_tripped(patch: pytest.MonkeyPatch) -> None:
@@ -254,11 +273,6 @@ def convicts_whatever_release_is_active(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(warden._HANDLERS, messages.ReleaseConvicted, convicted)
 
 
-def takes_the_same_release_for_another(patch: pytest.MonkeyPatch) -> None:
-    def release(turn: Turn, event: messages.NewRelease) -> None:
-        warden._release(turn, replace(event, again=False))
-
-    patch.setitem(warden._HANDLERS, messages.NewRelease, release)
 
 
 def wants_one_gate(patch: pytest.MonkeyPatch) -> None:
@@ -283,12 +297,14 @@ BROKEN: tuple[Break, ...] = (
     starts_a_zygote_too_many,
     starts_while_it_stops,
     stops_only_the_gates,
-    refuses_in_silence,
+    says_nothing_of_a_trial_that_is_ready,
+    goes_on_with_a_trial_that_has_ended,
+    runs_what_nobody_wants_any_more,
+    tells_no_gate_that_nothing_runs,
     tells_nobody_what_has_tripped,
     forgets_what_has_tripped,
     starts_gates_that_know_of_no_conviction,
     convicts_whatever_release_is_active,
-    takes_the_same_release_for_another,
     wants_one_gate,
 )
 

@@ -95,8 +95,8 @@ class World:
     convicted: Conviction = NOT_CONVICTED
     """What must hold: what any gate has tripped for the active release since it came, or since the operator's word."""
 
-    again: set[int] = field(default_factory=set)
-    """Releases that are the active one, loaded again."""
+    good: list[int] = field(default_factory=lambda: [1])
+    """Releases that have served: the host may go back to them."""
 
     kept: Conviction = NOT_CONVICTED
 
@@ -158,6 +158,8 @@ class World:
         if self.now_ms < self.stop_ms and self.now_ms < self.faults_end_ms:
             self.operator()
             self.trip()
+        elif not self.state.wanted:
+            self.step(messages.RunRelease(self.good[-1]))  # a death is forgiven: something is to run again
         self.step(messages.Tick())
 
     def operator(self) -> None:
@@ -167,18 +169,30 @@ class World:
             if self.rng.randrange(100) < self.moods.release_is_bad:
                 self.bad.add(self.releases)
             self.loads_ms.append(self.now_ms)
-            again = self.trips.randrange(3) == 0
-            if again:
-                self.again.add(self.releases)
-            self.step(messages.NewRelease(self.releases, again))
+            self.step(messages.TryRelease(self.releases))
+        if self.trips.randrange(100) < self.moods.operator // 2:
+            self.go_back()
         if self.rng.randrange(100) < self.moods.operator:
             self.step(messages.ModeWanted(self.rng.choice(list(Mode))))
+
+    def go_back(self) -> None:
+        """What runs was convicted: an older release is to run, or none for a while."""
+        self.loads_ms.append(self.now_ms)
+        self.step(messages.RunRelease(self.trips.choice([0, *self.good])))
+
+    def settle_trial(self, release: int) -> None:
+        """The trial's zygote is ready: sooner or later it is to run, or its trial ends."""
+        self.answered.add(release)
+        word = messages.EndTrial(release) if self.trips.randrange(4) == 0 else messages.RunRelease(release)
+        self.at(self.now_ms + self.trips.randrange(3_000), word)
 
     def trip(self) -> None:
         """Now and then a gate's breaker trips; what it says may be about a release that is no longer active."""
         if self.state.stopping or self.trips.randrange(12) or not any(one.armed for one in self.living.values()):
             return
         release = self.state.release - (self.trips.randrange(4) == 0)
+        if not self.state.release:
+            return
         rule = self.trips.randrange(4)
         if release == self.state.release:
             self.convicted = self.convicted.with_rule(rule) if rule else self.convicted.with_release()
@@ -192,6 +206,8 @@ class World:
                 return
             one.ready = True
             one.armed = one.armed or isinstance(event, messages.BecameArmed)
+        if isinstance(event, messages.RunRelease) and event.release:
+            self.loads_ms.append(self.now_ms)
         self.step(event)
 
     def fate(self, serial: int) -> None:
@@ -240,12 +256,16 @@ class World:
         if isinstance(event, messages.Died):
             self.living.pop(event.serial, None)
             self.count_gate_death(event.serial)
+            known = before.find(event.serial)
+            if known is not None and known.kind is Kind.ZYGOTE:
+                self.answered.add(known.release)
         self.state, commands = warden.step(self.state, event, self.now_ms)
         self.trace.append(f"{self.now_ms} {event} -> {commands}")
         if isinstance(event, messages.ModeWanted):
             self.convicted = NOT_CONVICTED
-        if self.state.release != before.release and self.state.release not in self.again:
+        if self.state.release != before.release:
             self.convicted = NOT_CONVICTED
+            self.good = [*self.good, self.state.release][-4:] if self.state.release else self.good
         for command in commands:
             self.obey(command)
         self.checked(before, event, commands)
@@ -265,19 +285,25 @@ class World:
                 if self.living[watcher].kind is Kind.GATE:
                     self.living[watcher].watches.clear()  # a standby looks at one gate, the watchdog at all of them
                 self.living[watcher].watches.add(gate)
-            case messages.Connect() | messages.Convict() | messages.SetMode() if command.gate in self.living:
+            case (
+                messages.Connect() | messages.Disconnect() | messages.Convict() | messages.SetMode()
+            ) if command.gate in self.living:
                 self.tell(command, self.living[command.gate])
             case messages.KeepConviction(_, conviction):
                 self.kept = conviction
             case messages.Note(kind, _, number):
-                if kind in (NoteKind.RELEASE_ACTIVATED, NoteKind.RELEASE_REFUSED):
-                    self.answered.add(number)
+                if kind is NoteKind.TRIAL_READY:
+                    self.settle_trial(number)
             case _:
                 pass
 
-    def tell(self, command: messages.Connect | messages.Convict | messages.SetMode, gate: Simulated) -> None:
+    def tell(
+        self, command: messages.Connect | messages.Disconnect | messages.Convict | messages.SetMode, gate: Simulated
+    ) -> None:
         """What a gate does with what it is told."""
         match command:
+            case messages.Disconnect():
+                gate.zygote, gate.conviction = 0, NOT_CONVICTED
             case messages.Connect(_, zygote, conviction):
                 if zygote not in self.living and self.state.find(zygote) is None:
                     raise Violation(f"gate {gate.serial} was connected to zygote {zygote}, which nobody knows")
@@ -356,8 +382,23 @@ class World:
         dying = isinstance(event, messages.Died) and self.gate_deaths_ms[-1:] == [self.now_ms]
         if dying and len(recent) >= limits.GATE_DEATHS_MAX and self.state.mode is not Mode.OBSERVE:
             raise Violation("gates die again and again and the host is not set to observe")
+        if isinstance(event, messages.RunRelease) and not before.stopping and self.state.wanted != event.release:
+            raise Violation(f"{event} was said, and {self.state.wanted} is wanted")
+        self.check_zygotes()
+        if self.state.wanted == 0 and any(one.kind is Kind.GATE and one.zygote for one in self.living.values()):
+            raise Violation("nothing is to run, and a gate still has a zygote")
         if before.stopping and not self.state.stopping:
             raise Violation("a stop was forgotten")
+
+    def check_zygotes(self) -> None:
+        """Each zygote serves, is to serve, is tried, or ends."""
+        kept = (self.state.release, self.state.wanted, self.state.trial)
+        for known in self.state.of(Kind.ZYGOTE):
+            one = self.living.get(known.serial)
+            if one is None or one.killed or known.stage is Stage.DRAINING or self.state.stopping:
+                continue
+            if known.release not in kept:
+                raise Violation(f"zygote {known.serial} holds release {known.release}, which nobody wants")
 
     def check_convictions(self) -> None:
         """Every gate spares what the breaker has tripped, no more; so will the next start, and the status says so."""
@@ -396,7 +437,7 @@ class World:
         """Everybody is connected to those that are there now."""
         armed = next(one.serial for one in known.values() if one.stage is Stage.ARMED)
         zygote = next(one for one in known.values() if one.kind is Kind.ZYGOTE)
-        if zygote.release != self.state.release or self.state.candidate:
+        if zygote.release != self.state.release or self.state.trial or self.state.wanted != self.state.release:
             raise Violation(f"the zygote holds {zygote.release}, active is {self.state.release}, tried {self.state}")
         for one in self.living.values():
             if one.hung or not one.ready:

@@ -21,14 +21,16 @@ from typing import Final
 
 from ringfence.host import operator_socket
 from ringfence.host.marks import Place, PlaceKind
-from ringfence.host.sensor import Sensor, Wanted
+from ringfence.host.sensor import Baseline, Sensor, Wanted
 from ringfence.host.sensor_state import SensorState
 from ringfence.model import limits
+from ringfence.model.activation import ActivationState
 from ringfence.model.records import Alert, Record, RuleAction, Severity, SkippedFile
 from ringfence.model.release import Contract, Manifest, Pack, PackEntry, Release, RuleEntry, Sample, SelfTest
 from ringfence.model.verdict import Mode
+from ringfence.programs import host_activation, host_load
 from ringfence.wire import catalogue
-from ringfence.wire.release import encode_release
+from ringfence.wire.release import decode_release, encode_release
 from ringfence.wire.sensor_reports import StatusReport, decode_status_report
 from ringfence.wire.spool import decode_segment_head, scan
 from ringfence.wire.uplink import decode_record
@@ -46,6 +48,7 @@ def release_of(
     action: RuleAction = RuleAction.BLOCK,
     samples: tuple[bytes, ...] = (),
     contract: Contract = Contract((), ()),  # noqa: B008 - a frozen value
+    version: int = 1,
 ) -> bytes:
     """A release of one pack with the rules `names`; the first of them must not match the samples."""
     text = source.encode()
@@ -56,7 +59,7 @@ def release_of(
         for name in names
     )
     manifest = Manifest(
-        name="live", version=1, description="of a test", contract=contract, packs=(pack,), rules=rules,
+        name="live", version=version, description="of a test", contract=contract, packs=(pack,), rules=rules,
         self_tests=tuple(SelfTest(names[0], digest, expects_match=False) for digest in sorted(contents)),
     )
     kept = tuple(Sample(digest, contents[digest]) for digest in sorted(contents))
@@ -80,7 +83,8 @@ class LiveSensor:
 
     def __init__(self, *, mode: Mode = Mode.ENFORCE, release: bytes | None = None, strict: bool = False,
                  fail_closed: bool = False, files: dict[str, bytes] | None = None,
-                 furnish: Callable[[Path], None] | None = None) -> None:
+                 furnish: Callable[[Path], None] | None = None, haste: int = 1,
+                 long_known_ms: int = limits.SHADOW_LONG_KNOWN_MS, state_bytes: int = 0) -> None:
         self._work = Path(tempfile.mkdtemp(prefix="ringfence-live-"))
         self.tree = self._work / "protected"
         self.tree.mkdir()
@@ -94,9 +98,14 @@ class LiveSensor:
                 furnish(self.tree)
             self.state = SensorState(self._work / "state")
             self.state.directory.mkdir()
+            if state_bytes:
+                size = f"size={state_bytes}"
+                subprocess.run(["mount", "-t", "tmpfs", "-o", size, "ringfence-test", str(self.state.directory)],
+                               check=True)
             self.state.prepare()
             places = (Place(str(self.tree), PlaceKind.MOUNT),)
-            self._wanted = Wanted(places, strict, (str(self.tree),) if fail_closed else (), mode)
+            self._wanted = Wanted(places, strict, (str(self.tree),) if fail_closed else (), mode, haste=haste,
+                                  long_known_ms=long_known_ms)
             self._release = release or release_of(RULE, "live_test")
             self._start()
         except BaseException:
@@ -104,7 +113,9 @@ class LiveSensor:
             raise
 
     def _start(self) -> None:
-        self.sensor = Sensor(self.state, self._wanted, operator_socket.sealed(self._release))
+        """The release of the test is this sensor's baseline: it runs where nothing else is good."""
+        version = decode_release(self._release).manifest.version
+        self.sensor = Sensor(self.state, self._wanted, Baseline(operator_socket.sealed(self._release), version))
         self.sensor.wait_ready()
 
     def start_again(self, *, kill: bool = False, release: bytes | None = None) -> None:
@@ -128,6 +139,7 @@ class LiveSensor:
             self.sensor.stop()
             self.sensor.close()
         subprocess.run(["umount", "-l", str(self.tree)], check=False)
+        subprocess.run(["umount", "-q", "-l", str(self._work / "state")], check=False)
         shutil.rmtree(self._work, ignore_errors=True)
 
     # --- files and openers --------------------------------------------------------------------------------------
@@ -171,6 +183,32 @@ class LiveSensor:
     def responses(self, path: Path) -> set[str]:
         """What the alerts about a file say was done."""
         return {str(one.response) for one in self.records() if isinstance(one, Alert) and one.file.path == str(path)}
+
+    # --- releases -----------------------------------------------------------------------------------------------
+
+    def load(self, release: bytes, *, at_once: bool = False, forced: bool = False) -> str:
+        """Give it another release; its digest.  Raises what the sensor refuses."""
+        host_load.load(self.state.directory, release, at_once=at_once, forced=forced)
+        return hashlib.sha256(release).hexdigest()
+
+    def activation(self) -> ActivationState:
+        """What the warden knows of its releases; from its record while it is dead."""
+        return host_activation.ask_activation(self.state.directory).state
+
+    def refusal(self, digest: str) -> str:
+        """Why a release is refused; "": it is not."""
+        refusal = self.activation().refusal_of(digest)
+        return "" if refusal is None else str(refusal.reason)
+
+    def stage_of(self, digest: str) -> str:
+        """How far the trial of a release is; "": it is not tried."""
+        candidate = self.activation().candidate
+        return str(candidate.stage) if candidate is not None and candidate.release.sha256 == digest else ""
+
+    def runs(self) -> str:
+        """The digest of the release that the gates use."""
+        release = self.status().release
+        return "" if release is None else release.sha256.hex()
 
     # --- the sensor ---------------------------------------------------------------------------------------------
 

@@ -113,6 +113,9 @@ class ShadowCounts:
     resident_bytes: int = 0
     """The most that the candidate's zygote and its scanners ever held."""
 
+    exhausted: bool = False
+    """Every file below the protected places has been looked at: there is nothing more to compare."""
+
 
 @dataclass(frozen=True, slots=True)
 class ShadowReport:

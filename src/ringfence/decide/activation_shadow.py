@@ -43,4 +43,6 @@ def compared_of(counts: ShadowCounts) -> int:
 
 def is_enough(counts: ShadowCounts, shadow_ms: int) -> bool:
     """Whether a release that has done no harm may run now.  No data never promotes."""
-    return shadow_ms >= limits.SHADOW_MS_MIN and compared_of(counts) >= limits.SHADOW_QUESTIONS_MIN
+    compared = compared_of(counts)
+    enough = compared >= limits.SHADOW_QUESTIONS_MIN or (counts.exhausted and compared > 0)
+    return shadow_ms >= limits.SHADOW_MS_MIN and enough

@@ -12,8 +12,10 @@ Rules:
 4. The watchdog watches every gate from the moment that it could arm itself.  Its own beat and the zygote's are watched
    here.
 5. A process that does not become ready within `PROCESS_READY_MS` is killed.
-6. Another release: a new zygote is started beside the old one; when it is ready, the gates take their scanners from it
-   and the old one ends.  If it fails, the old one goes on and the release is refused, with the zygote's own words.
+6. Which release runs, and which is tried, is `decide/activation.py`'s to say.  A trial's zygote stands beside the one
+   that serves, and no gate hears of it.  Where another release is to run, its zygote is started, unless a trial has it
+   already; when it is ready, the gates take their scanners from it, and the one before drains.  Until then that one
+   serves: a switch leaves nobody without scanners.  Where none is to run, the gates go on without scanners.
 7. What the breaker of one gate has tripped holds for every gate, for those that start later too, and is kept for the
    next start of this release.  Another release ends it, and so does the operator's word for the mode; nothing else.
 8. A rule of the active release that this host leaves out from now on: a second zygote of the release is started; when
@@ -34,12 +36,14 @@ from ringfence.decide.warden_messages import (
     Connect,
     Convict,
     Died,
+    Disconnect,
+    EndTrial,
     Event,
     KeepConviction,
+    KeepMode,
     Kill,
     Kind,
     ModeWanted,
-    NewRelease,
     Note,
     NoteKind,
     Process,
@@ -47,11 +51,13 @@ from ringfence.decide.warden_messages import (
     RenewZygote,
     Retire,
     RuleConvicted,
+    RunRelease,
     SetMode,
     Stage,
     Start,
     StopWanted,
     Tick,
+    TryRelease,
     WatchGate,
 )
 from ringfence.model import limits
@@ -74,11 +80,16 @@ class WardenState:
     mode: Mode
     next_serial: int = 1
     release: int = 1
-    candidate: int = 0
-    """Release that is being tried beside the active one; 0: none."""
+    """Release whose zygote the gates use; 0: none."""
 
-    candidate_again: bool = False
-    """The candidate's content is that of the active release."""
+    wanted: int = 1
+    """Release that they are to use."""
+
+    wanted_conviction: Conviction = NOT_CONVICTED
+    """What the breaker had tripped for that one before."""
+
+    trial: int = 0
+    """Release that is being tried beside it; 0: none."""
 
     conviction: Conviction = NOT_CONVICTED
     """What the breaker has tripped for the active release."""
@@ -152,11 +163,10 @@ def step(state: WardenState, event: Event, now_ms: int) -> tuple[WardenState, tu
 
 
 def _begin(turn: _Turn, _event: Begin) -> None:
-    turn.start(Kind.ZYGOTE, turn.state.release)
+    if turn.state.wanted:
+        turn.start(Kind.ZYGOTE, turn.state.wanted)
     turn.start(Kind.WATCHDOG)
     turn.start(Kind.COURIER)
-    if turn.state.conviction.whole_release:
-        turn.note(NoteKind.RELEASE_CONVICTED, number=turn.state.release)
 
 
 def _ready(turn: _Turn, event: BecameReady) -> None:
@@ -164,19 +174,35 @@ def _ready(turn: _Turn, event: BecameReady) -> None:
     if process is None or process.stage is not Stage.STARTING:
         return
     turn.put(replace(process, stage=Stage.READY))
-    if process.kind is Kind.ZYGOTE and process.release == turn.state.candidate:
-        old, again = turn.state.release, turn.state.candidate_again
-        turn.state = replace(turn.state, release=process.release, candidate=0, candidate_again=False)
-        _keep(turn, turn.state.conviction if again else NOT_CONVICTED)
-        turn.connect(process)
-        for zygote in turn.state.of(Kind.ZYGOTE):
-            if zygote.release == old:
-                turn.put(replace(zygote, stage=Stage.DRAINING, started_ms=turn.now_ms))
-        turn.note(NoteKind.RELEASE_ACTIVATED, process.serial, process.release)
-    elif process.kind is Kind.ZYGOTE and process.release == turn.state.release:
-        turn.connect(process)
-        _drain_older(turn, process)
+    if process.kind is Kind.ZYGOTE:
+        _zygote_ready(turn, process)
     _watch(turn, process)
+
+
+def _zygote_ready(turn: _Turn, process: Process) -> None:
+    if process.release == turn.state.wanted:
+        _switch(turn, process)
+    elif process.release == turn.state.trial:
+        turn.note(NoteKind.TRIAL_READY, process.serial, process.release)
+
+
+def _switch(turn: _Turn, zygote: Process) -> None:
+    """The gates use this zygote from now on.  Rule 6."""
+    if turn.state.trial == zygote.release:
+        turn.state = replace(turn.state, trial=0)
+    if zygote.release == turn.state.release:
+        turn.connect(zygote)
+        _drain_older(turn, zygote)
+        return
+    turn.state = replace(turn.state, release=zygote.release)
+    _keep(turn, turn.state.wanted_conviction)
+    turn.connect(zygote)
+    for other in turn.state.of(Kind.ZYGOTE):
+        if other.release not in (zygote.release, turn.state.trial) and other.stage is not Stage.DRAINING:
+            turn.put(replace(other, stage=Stage.DRAINING, started_ms=turn.now_ms))
+    turn.note(NoteKind.RELEASE_ACTIVATED, zygote.serial, zygote.release)
+    if turn.state.conviction.whole_release:
+        turn.note(NoteKind.RELEASE_CONVICTED, number=zygote.release)
 
 
 def _drain_older(turn: _Turn, zygote: Process) -> None:
@@ -223,10 +249,9 @@ def _died(turn: _Turn, event: Died) -> None:
     )
     if turn.state.stopping or process.stage is Stage.DRAINING:
         return
-    if process.kind is Kind.ZYGOTE and process.release != turn.state.release:
-        if process.release == turn.state.candidate:
-            turn.state = replace(turn.state, candidate=0, candidate_again=False)
-            turn.note(NoteKind.RELEASE_REFUSED, process.serial, process.release)
+    if process.kind is Kind.ZYGOTE and process.release not in (turn.state.release, turn.state.wanted):
+        if process.release == turn.state.trial:
+            turn.state = replace(turn.state, trial=0)
         return
     turn.note(NoteKind.PROCESS_DIED, process.serial)
     if process.kind is Kind.GATE and process.stage is Stage.ARMED:
@@ -265,18 +290,62 @@ def _stale(turn: _Turn, event: BeatStale) -> None:
         turn.commands.append(Kill(event.serial))
 
 
-def _release(turn: _Turn, event: NewRelease) -> None:
-    if turn.state.stopping:
+def _try(turn: _Turn, event: TryRelease) -> None:
+    if turn.state.stopping or event.release == turn.state.wanted:
         return
-    for zygote in turn.state.of(Kind.ZYGOTE):
-        if turn.state.candidate and zygote.release == turn.state.candidate:
-            turn.commands.append(Kill(zygote.serial))
-    turn.state = replace(turn.state, candidate=event.release, candidate_again=event.again)
+    _end_trial(turn, EndTrial(turn.state.trial))
+    turn.state = replace(turn.state, trial=event.release)
     turn.start(Kind.ZYGOTE, event.release)
+
+
+def _end_trial(turn: _Turn, event: EndTrial) -> None:
+    if event.release in (0, turn.state.wanted, turn.state.release):
+        return
+    if event.release == turn.state.trial:
+        turn.state = replace(turn.state, trial=0)
+    _end_zygotes(turn, event.release)
+
+
+def _run(turn: _Turn, event: RunRelease) -> None:
+    if turn.state.stopping or event.release == turn.state.wanted:
+        return
+    before = turn.state.wanted
+    turn.state = replace(turn.state, wanted=event.release, wanted_conviction=event.conviction)
+    if before not in (0, turn.state.release):
+        _end_zygotes(turn, before)  # it never served, and it is not to any more
+    # a pause is for what keeps dying: another release begins anew
+    kept = tuple(one for one in turn.state.pauses if one.kind is not Kind.ZYGOTE)
+    turn.state = replace(turn.state, pauses=kept)
+    if not event.release:
+        _run_nothing(turn)
+        return
+    there = [one for one in turn.state.of(Kind.ZYGOTE) if one.release == event.release]
+    ready = [one for one in there if one.stage is Stage.READY]
+    if ready:
+        _switch(turn, ready[0])
+    elif not any(one.stage is Stage.STARTING for one in there):
+        turn.start(Kind.ZYGOTE, event.release)
+
+
+def _run_nothing(turn: _Turn) -> None:
+    _keep(turn, NOT_CONVICTED)
+    turn.state = replace(turn.state, release=0)
+    for gate in turn.state.of(Kind.GATE):
+        turn.commands.append(Disconnect(gate.serial))
+    for zygote in turn.state.of(Kind.ZYGOTE):
+        if zygote.release != turn.state.trial:
+            turn.commands.append(Kill(zygote.serial))
+
+
+def _end_zygotes(turn: _Turn, release: int) -> None:
+    for zygote in turn.state.of(Kind.ZYGOTE):
+        if zygote.release == release and zygote.stage is not Stage.DRAINING:
+            turn.commands.append(Kill(zygote.serial))
 
 
 def _mode(turn: _Turn, event: ModeWanted) -> None:
     _keep(turn, NOT_CONVICTED)
+    turn.commands.append(KeepMode(event.mode))
     _set_mode(turn, event.mode)
 
 
@@ -337,7 +406,7 @@ def _tick(turn: _Turn, event: Tick) -> None:
         turn.state = replace(turn.state, pauses=tuple(one for one in turn.state.pauses if one not in due))
         for one in due:
             if one.kind is not Kind.GATE and not _replaced(turn.state, one.kind):
-                turn.start(one.kind, turn.state.release if one.kind is Kind.ZYGOTE else 0)
+                turn.start(one.kind, turn.state.wanted if one.kind is Kind.ZYGOTE else 0)
     for process in turn.state.processes:
         if turn.now_ms - process.started_ms >= _PATIENCE_MS.get(process.stage, turn.now_ms + 1):
             turn.commands.append(Kill(process.serial))
@@ -346,8 +415,9 @@ def _tick(turn: _Turn, event: Tick) -> None:
 
 
 def _replaced(state: WardenState, kind: Kind) -> bool:
-    """Whether a release that became active while the old zygote's pause ran has brought a zygote of its own."""
-    return kind is Kind.ZYGOTE and any(one.release == state.release for one in state.of(kind))
+    """Whether none is wanted, or the one that is wanted has been started while the pause ran."""
+    there = any(one.release == state.wanted and one.stage is not Stage.DRAINING for one in state.of(kind))
+    return kind is Kind.ZYGOTE and (not state.wanted or there)
 
 
 def _stop(turn: _Turn, event: StopWanted) -> None:
@@ -370,7 +440,9 @@ _HANDLERS: dict[type, Callable[..., None]] = {
     BecameArmed: _armed,
     Died: _died,
     BeatStale: _stale,
-    NewRelease: _release,
+    TryRelease: _try,
+    EndTrial: _end_trial,
+    RunRelease: _run,
     ModeWanted: _mode,
     ReleaseConvicted: _convicted,
     RuleConvicted: _rule_convicted,

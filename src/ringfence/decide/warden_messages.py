@@ -46,7 +46,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """The warden starts with release number 1."""
+    """The warden starts, with the release that is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +78,28 @@ class BeatStale:
 
 
 @dataclass(frozen=True, slots=True)
-class NewRelease:
-    """The operator wants another release."""
+class TryRelease:
+    """Start a zygote with this release beside the one that serves; the gates do not hear of it."""
 
     release: int
-    again: bool = False
-    """It is the very content that is active: its conviction holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndTrial:
+    """End the zygote of this release, unless it is the one that is wanted."""
+
+    release: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunRelease:
+    """The gates are to take their scanners from this release from now on; 0: from none.
+
+    `conviction` is what the breaker has tripped for it before.
+    """
+
+    release: int
+    conviction: Conviction = NOT_CONVICTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +142,7 @@ class StopWanted:
 
 
 Event = (
-    Begin | BecameReady | BecameArmed | Died | BeatStale | NewRelease
+    Begin | BecameReady | BecameArmed | Died | BeatStale | TryRelease | EndTrial | RunRelease
     | ModeWanted | ReleaseConvicted | RuleConvicted | RenewZygote | Tick | StopWanted
 )
 
@@ -173,6 +189,13 @@ class Connect:
 
 
 @dataclass(frozen=True, slots=True)
+class Disconnect:
+    """Let a gate have no scanners: it answers without any, and records what went on."""
+
+    gate: int
+
+
+@dataclass(frozen=True, slots=True)
 class WatchGate:
     """Let the watcher (watchdog or standby gate) watch a gate's pidfd and beat."""
 
@@ -198,6 +221,13 @@ class Convict:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepMode:
+    """Write down what the operator wants, so that the next start begins with it."""
+
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
 class KeepConviction:
     """Write down what the breaker has tripped for a release, so that the next start begins with it."""
 
@@ -214,7 +244,9 @@ class NoteKind(StrEnum):
     PROCESS_DIED = "process_died"
     DEGRADED = "degraded"
     RELEASE_ACTIVATED = "release_activated"
-    RELEASE_REFUSED = "release_refused"
+    TRIAL_READY = "trial_ready"
+    """The zygote of a release that is being tried has compiled it."""
+
     RELEASE_CONVICTED = "release_convicted"
     RULE_CONVICTED = "rule_convicted"
     MODE_CHANGED = "mode_changed"
@@ -230,4 +262,7 @@ class Note:
     number: int = 0
 
 
-Command = Start | Kill | Arm | Retire | Connect | WatchGate | SetMode | Convict | KeepConviction | Note
+Command = (
+    Start | Kill | Arm | Retire | Connect | Disconnect | WatchGate | SetMode | KeepMode | Convict | KeepConviction
+    | Note
+)

@@ -256,6 +256,8 @@ class Ahead:
         slow = reason is UnknownReason.DEADLINE_PASSED
         plan, quarantined = on_no_verdict(self._room.state, flying.question, reason, strike=not slow)
         self._room.counters.pairs_quarantined += quarantined
+        if not slow:
+            self._room.failed(self._slot, flying.question, reason)
         case = Case(
             plan, flying.question, flying.waiting.descriptor, 0, flying.waiting.source, flying.job, 0, quarantined
         )

@@ -13,6 +13,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 
+from ringfence.decide.activation_messages import Cause
 from ringfence.decide.warden_messages import Kind
 from ringfence.host import heartbeat, known_table
 from ringfence.host.channel import Channel, ChannelClosed
@@ -54,6 +55,9 @@ class Setting:
     """What does not change while the warden lives."""
 
     places: tuple[Place, ...]
+    long_known_ms: int
+    """How long a file must have been unchanged before a trial to be long known to the host."""
+
     strict: bool
     fail_closed: tuple[str, ...]
     spool: str
@@ -71,6 +75,9 @@ class Child:
     pidfd: int
     beat_descriptor: int = -1
     beat: Beat | None = None
+    release: int = 0
+    """Number of a zygote's release."""
+
     gate_id: int = 0
     courier_end: socket.socket | None = None
     """The courier's end of a gate's sighting channel, kept so that another courier can go on with it."""
@@ -81,6 +88,14 @@ class Child:
     rules_descriptor: int = -1
     counters: tuple[int, ...] = ()
     failure: str = ""
+    cause: Cause | None = None
+    """Why it was killed, where we know that better than its exit status tells."""
+
+    is_expected: bool = False
+    """Its end was ordered, and counts against nobody."""
+
+    resident_bytes_max: int = 0
+    """The most that a zygote and its scanners ever held."""
 
     @property
     def pid(self) -> int:
@@ -107,6 +122,8 @@ class Children:
     """Release -> wall time at which the first gate took scanners with it."""
 
     active_release: int = 0
+    replayer: "subprocess.Popen[bytes] | None" = None
+    _ending: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
 
     def of(self, kind: Kind) -> list[Child]:
         """Every living child of a kind."""
@@ -138,14 +155,7 @@ class Children:
                 more, inherits = self._courier_arguments()
             case Kind.WATCHDOG:
                 pass
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-m", MODULES[kind], *arguments, *more],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=[*passed, *inherits],
-            env={},
-        )
+        process = _popen(MODULES[kind], [*arguments, *more], [*passed, *inherits])
         theirs.close()
         for descriptor in closing:
             os.close(descriptor)
@@ -172,7 +182,7 @@ class Children:
         words += ["--known-fd", str(known[1]), "--release-index", str(release)]
         for rule in sorted(self.disabled.of(content.sha256)):
             words += ["--left-out", str(rule)]
-        return words, [content.descriptor, known[1]], {"known": known}
+        return words, [content.descriptor, known[1]], {"known": known, "release": release}
 
     def _courier_arguments(self) -> tuple[list[str], list[int]]:
         findings = self.findings[1].fileno()
@@ -201,20 +211,15 @@ class Children:
         """Give the rule table of a zygote's release to the courier."""
         if zygote.rules_descriptor < 0:
             return
-        number = self.release_of(zygote)
+        number = zygote.release
         for courier in self.of(Kind.COURIER) if couriers is None else couriers:
             body = encode_rule_table_notice(RuleTableNotice(number))
             self._send(courier, RULE_TABLE, body, (zygote.rules_descriptor,))
 
-    def release_of(self, zygote: Child) -> int:
-        """The number of a zygote's release."""
-        words = list(map(str, zygote.process.args))  # type: ignore[arg-type]
-        return int(words[words.index("--release-index") + 1])
-
     def connect(self, gate: Child, zygote: Child, conviction: Conviction) -> None:
         """Let a gate take its scanners from a zygote, with what the breaker has tripped for its release."""
         gate_end, zygote_end = Channel.pair()
-        number = self.release_of(zygote)
+        number = zygote.release
         # the first connection is the activation; a gate or zygote that is replaced later does not make files older
         activated_ns = self.activated_ns.setdefault(number, time.time_ns())
         rules = encode_rules(conviction.rules)
@@ -229,6 +234,52 @@ class Children:
         for number in set(self.contents) - kept:
             os.close(self.contents.pop(number).descriptor)
             self.activated_ns.pop(number, None)
+
+    def disconnect(self, gate: Child) -> None:
+        """Let a gate have no scanners: nothing is to run."""
+        self._send(gate, catalogue.DISCONNECT, b"", ())
+
+    def begin_shadow(self, gate: Child, candidate: Child, active: Child) -> None:
+        """Let a gate compare a candidate with the active release, with a scanner of each for this alone."""
+        self._end_replayer()
+        ends = [Channel.pair() for _ in range(3)]
+        for zygote, (_, theirs) in zip((candidate, active), ends, strict=False):
+            self._send(zygote, catalogue.ADOPT_GATE, b"", (theirs.fileno(),))
+        self.replayer = self._start_replayer(ends[2][1])
+        old_before_ns = time.time_ns() - self.setting.long_known_ms * 1_000_000
+        body = catalogue.SHADOW_BODY.pack(candidate.release, old_before_ns)
+        self._send(gate, catalogue.SHADOW, body, tuple(ours.fileno() for ours, _ in ends))
+        for ours, theirs in ends:
+            ours.close()
+            theirs.close()
+
+    def end_shadow(self) -> None:
+        """Let no gate compare any longer."""
+        for gate in self.of(Kind.GATE):
+            self.tell(gate, catalogue.END_SHADOW)
+        self._end_replayer()
+
+    def _start_replayer(self, gate_end: Channel) -> "subprocess.Popen[bytes]":
+        ours, theirs = Channel.pair()
+        words = ["--warden-fd", str(theirs.fileno()), "--gate-fd", str(gate_end.fileno())]
+        for place in self.setting.places:
+            words += ["--place", place.path]
+        try:
+            return _popen("ringfence.programs.replayer", words, [theirs.fileno(), gate_end.fileno()])
+        finally:
+            theirs.close()
+            ours.close()  # it has nothing to say to us
+
+    def _end_replayer(self) -> None:
+        if self.replayer is not None:
+            self.replayer.kill()
+            self._ending.append(self.replayer)
+            self.replayer = None
+        self.reap_replayers()
+
+    def reap_replayers(self) -> None:
+        """Bury those that have ended; one that waits for a dead disk is not waited for."""
+        self._ending = [one for one in self._ending if one.poll() is None]
 
     def convict(self, gate: Child, release: int, conviction: Conviction) -> None:
         """Tell a gate what the breaker has tripped."""
@@ -269,3 +320,14 @@ class Children:
             if descriptor >= 0:
                 os.close(descriptor)
         return status
+
+
+def _popen(module: str, words: list[str], descriptors: list[int]) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-I", "-m", module, *words],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        pass_fds=descriptors,
+        env={},
+    )

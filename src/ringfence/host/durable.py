@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from ringfence.model.errors import DiskFull
+from ringfence.model.limits import READ_PIECE_BYTES
 
 _TEMPORARY: Final = ".unfinished"
 _MODE: Final = 0o600
@@ -33,6 +34,31 @@ def write_durably(path: Path, data: bytes, *, mode: int = _MODE) -> None:
         _sync_directory(path.parent)
     except OSError as error:
         raise _disk_full(path, error) from error
+
+
+def copy_durably(path: str, source: int, *, mode: int = _MODE) -> None:
+    """Replace the file at `path` by what is behind the descriptor `source`.  Raises DiskFull, and gives back the space
+    that the copy has taken.
+    """
+    temporary = f"{path}{_TEMPORARY}"
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+        try:
+            offset = 0
+            while piece := os.pread(source, READ_PIECE_BYTES, offset):
+                _write_all(descriptor, piece)
+                offset += len(piece)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(temporary, path)
+        _sync_directory(Path(path).parent)
+    except OSError as error:
+        try:
+            os.unlink(temporary)
+        except OSError:
+            pass  # it was not made, or the disk is read-only
+        raise _disk_full(Path(path), error) from error
 
 
 class Storage(Protocol):

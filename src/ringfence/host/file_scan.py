@@ -55,9 +55,9 @@ class DescriptorSource:
 
 
 class FileScanner:
-    """Scans descriptors with one engine.  Belongs to one process."""
+    """Scans descriptors with one engine.  Belongs to one process.  Without a table every file is scanned afresh."""
 
-    def __init__(self, engine: Engine, known: KnownTable) -> None:
+    def __init__(self, engine: Engine, known: KnownTable | None) -> None:
         self._engine = engine
         self._known = known
 
@@ -77,7 +77,7 @@ class FileScanner:
         data = source.read_at(0, size_bytes + 1) if size_bytes <= limits.SCAN_WHOLE_BYTES_MAX else b""
         held = len(data) == size_bytes
         digest = hashlib.sha256(data).digest() if held else None
-        if digest is not None and self._known.holds(digest):
+        if digest is not None and self._known is not None and self._known.holds(digest):
             return FileScan(CLEAN, digest, deep=True, partial=False, known=True)
         findings = inspect_whole(self._engine, HeldBytes(data) if held else source).findings
         complete = findings.outcome is Outcome.CLEAN
@@ -88,7 +88,7 @@ class FileScanner:
 
     def _whole(self, data: bytes) -> FileScan:
         digest = hashlib.sha256(data).digest()
-        if self._known.holds(digest):
+        if self._known is not None and self._known.holds(digest):
             return FileScan(CLEAN, digest, deep=True, partial=False, known=True)
         kind = classify(data)
         findings = self._engine.scan(data, kind=kind)

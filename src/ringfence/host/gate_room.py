@@ -8,6 +8,7 @@ import os
 import stat
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,8 +18,11 @@ from ringfence.decide.hot import HotFiles
 from ringfence.host.known_table import KnownTable
 from ringfence.host.marks import Marks
 from ringfence.host.quick_calls import nobody_writes
-from ringfence.host.scanner_slots import ScannerSlots
+from ringfence.host.scanner_slots import ScannerSlots, Slot
+from ringfence.host.shadow import Shadow
 from ringfence.host.suspects import Suspects
+from ringfence.model.limits import FAULTS_WAITING_FILES_MAX
+from ringfence.model.verdict import UnknownReason
 from ringfence.wire.catalogue import GateCounters
 
 _QUIET: Final = MarkWish.QUIET
@@ -63,6 +67,15 @@ class GateRoom:
 
     empty_at_ns: int = 0
     """Last moment at which the kernel's queue of questions was seen empty."""
+
+    shadow: Shadow | None = None
+    """What every question is offered to after its answer, while a candidate is compared; else None."""
+
+    recent: Shadow | None = None
+    """What remembers a file that was scanned, for a trial that comes later."""
+
+    faults: "deque[Fault]" = field(default_factory=lambda: deque(maxlen=FAULTS_WAITING_FILES_MAX))
+    """Scanners that failed on a file, and have not been looked into."""
 
     def look(self, descriptor: int, *, executes: bool, pid: int) -> Question:
         """What the file behind an event looks like now.  Raises OSError."""
@@ -130,12 +143,31 @@ class GateRoom:
         except OSError:
             return True  # too long to be spelled: it may be below a path that fails closed
 
+    def failed(self, slot: Slot, question: Question, reason: UnknownReason) -> None:
+        """A scanner failed on this file: the main thread finds out what became of it."""
+        older = question.look[1] < self.state.activated_ns
+        self.faults.append(Fault(slot, slot.pid, reason, question.key, older, self.release_generation))
+
     def cool(self, key: tuple[int, int]) -> None:
         """End a hot file's silence: the next read asks.  Call it with `judging` held, where the file leaves `hot`."""
         descriptor = self.hot_descriptors.pop(key, -1)
         if descriptor >= 0:
             self.marks.wake(descriptor)
             os.close(descriptor)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A scanner that died or was given up with a file in hand."""
+
+    slot: Slot
+    pid: int
+    reason: UnknownReason
+    key: tuple[int, int]
+    older: bool
+    """The file has not changed since the release became active: nobody can have made it to hurt the release."""
+
+    generation: int
 
 
 @dataclass(frozen=True, slots=True)

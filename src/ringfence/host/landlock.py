@@ -54,6 +54,11 @@ class Access:
     links: bool = False
     """Whether symbolic links may be made in the writable trees."""
 
+    def reads(self, path: str) -> bool:
+        """Whether a path lies in a tree that stays readable."""
+        trees = (*self.readable, *self.writable)
+        return any(path == tree or path.startswith(f"{tree.rstrip('/')}/") for tree in trees)
+
 
 
 def abi() -> int:

@@ -24,12 +24,14 @@ class Role(StrEnum):
     SCANNER = "scanner"
     COURIER = "courier"
     UPDATER = "updater"
+    REPLAYER = "replayer"
 
 
 UID_GATE: Final = 64_101
 UID_SCANNER: Final = 64_102
 UID_COURIER: Final = 64_103
 UID_UPDATER: Final = 64_105
+UID_REPLAYER: Final = 64_104
 """Numbers without names in the password file: nobody logs in as them, and no two kinds share one, except that the
 watchdog shares the gate's, because that is what lets it kill the gate without any capability."""
 
@@ -115,6 +117,18 @@ def updater(metadata: str) -> Profile:
         access=Access(writable=(metadata,), links=True),
         address_space_bytes_max=limits.UPDATER_ADDRESS_SPACE_BYTES_MAX,
         file_bytes_max=limits.RELEASE_BYTES_MAX,
+        descriptors_max=limits.SCANNER_DESCRIPTORS_MAX,
+    )
+
+
+def replayer(places: tuple[str, ...]) -> Profile:
+    """The replayer's profile: it opens what lies below the protected places, whoever owns it, and reads none of it."""
+    return Profile(
+        name=Role.REPLAYER,
+        uid=UID_REPLAYER,
+        capabilities=frozenset({CAP_DAC_READ_SEARCH}),
+        syscalls=_INTERPRETER | _MESSAGES | frozenset("openat fcntl getdents64 statx".split()),
+        access=Access(readable=places),
         descriptors_max=limits.SCANNER_DESCRIPTORS_MAX,
     )
 

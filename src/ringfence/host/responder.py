@@ -164,6 +164,8 @@ class Responder:
             if job:  # somebody was asked: what is skipped without that harms nobody
                 pair = (question.key, question.look)
                 room.suspects.note(pair, descriptor, job, PURPOSE_SYNCHRONOUS, plan.skipped)
+        if room.shadow is not None:
+            room.shadow.offer(descriptor, question)
         if plan.rescan and not room.rescan(descriptor) and plan.mark is not _NO_MARK:
             room.unlearn(descriptor, question)  # nobody is going to scan it: the next question must come
 
@@ -183,6 +185,7 @@ class Responder:
             answered = link.ask(self._job, descriptor, question.look[2])
             self._give_way()
         except ScannerFault as fault:
+            room.failed(slot, question, fault.reason)
             room.slots.fault(slot)
             plan, quarantined = on_no_verdict(room.state, question, fault.reason)
             room.counters.pairs_quarantined += quarantined
@@ -194,6 +197,8 @@ class Responder:
             plan, quarantined = on_no_verdict(room.state, question, UnknownReason.SCANNER_ABSENT)
             return plan, 0, self._job, quarantined
         verdict = answered.verdict
+        if room.recent is not None and not room.counters.scans & room.recent.every_mask:
+            room.recent.remember(descriptor)
         if verdict.outcome is _CLEAN:
             flags = answered.flags
             if flags & _WORTH_KNOWING == _NEW:

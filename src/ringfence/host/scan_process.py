@@ -54,6 +54,7 @@ def run_scanner(
     engine.warm()
     known = KnownTable(context.known_descriptor, writable=False)
     files = FileScanner(engine, known)
+    afresh = FileScanner(engine, None)
     end = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=descriptor)
     courier = None
     if context.findings_descriptor >= 0:
@@ -72,9 +73,11 @@ def run_scanner(
         try:
             if purpose == catalogue.PURPOSE_SYNCHRONOUS:
                 scan = files.while_somebody_waits(file, size_bytes)
+            elif purpose == catalogue.PURPOSE_SHADOW:
+                scan = afresh.while_somebody_waits(file, size_bytes)
             else:
                 scan = files.in_depth(file, size_bytes)
-            if scan.findings.rules and courier is not None:
+            if scan.findings.rules and courier is not None and purpose != catalogue.PURPOSE_SHADOW:
                 _tell_courier(courier, context.release_index, gate_id, job, scan)
             end.send(_VERDICT_HEADER + _verdict(context, file, job, scan))
         finally:

@@ -7,16 +7,41 @@ zygote.
 
 import os
 import select
+import signal
 import socket
 import threading
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Final
 
 from ringfence.host.channel import Channel, ChannelClosed, Received
 from ringfence.host.scanner_link import ScannerLink
-from ringfence.model.limits import SCANNER_WAIT_MS
+from ringfence.model.limits import SCANNER_WAIT_MS, SCANNERS_ENDED_PROCESSES_MAX
 from ringfence.wire import catalogue
 from ringfence.wire.frames import Frame, unpack_exact
+
+_CRASHES: Final = frozenset(
+    {
+        signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV, signal.SIGSYS, signal.SIGTRAP,
+        signal.SIGXCPU,
+    }
+)
+"""What a process does to itself.  SIGKILL, SIGTERM and their kin come from somebody else."""
+
+_OWN_FAILURE: Final = 70
+"""Exit status of a scanner that met an error of its own: out of memory, say."""
+
+
+def is_crash(status: int) -> bool:
+    """Whether a scanner with this wait status has ended by itself and against its will."""
+    if os.WIFSIGNALED(status):
+        return os.WTERMSIG(status) in _CRASHES
+    return os.WIFEXITED(status) and os.WEXITSTATUS(status) == _OWN_FAILURE
+
+
+def is_crash_code(code: int) -> bool:
+    """The same of an exit status as `Popen.returncode` gives it.  An error of our own tree is no crash."""
+    return -code in _CRASHES or code == _OWN_FAILURE
 
 
 @dataclass(slots=True)
@@ -30,6 +55,9 @@ class Slot:
     pending: ScannerLink | None = None
     filled: threading.Event = field(default_factory=threading.Event)
     pid: int = 0
+    used: tuple[tuple[int, int], ...] = ()
+    """When the last looks were, and how much processor time the scanner had used then; nanoseconds."""
+
     is_late: bool = False
     """A replacement did not come in time: until it comes nobody waits for it again."""
 
@@ -55,6 +83,9 @@ class ScannerSlots:
         self.wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self.restarts = 0
         self.wanted = False
+        self.ended: dict[int, int] = {}
+        """Wait status of scanners that ended by themselves, by pid, until somebody has asked."""
+
 
     @property
     def foreground(self) -> list[Slot]:
@@ -92,8 +123,8 @@ class ScannerSlots:
                 slot.filled.clear()
                 self.faults.append(slot.number)
 
-    def use_zygote(self, zygote: Channel) -> None:
-        """Take every scanner from another zygote from now on.
+    def use_zygote(self, zygote: Channel | None) -> None:
+        """Take every scanner from another zygote from now on, or from none.
 
         Every slot is empty until its new scanner is there: an old one would judge by the old release.
         """
@@ -103,7 +134,8 @@ class ScannerSlots:
         for slot in self.slots:
             slot.filled.clear()
             slot.link = slot.pending = None
-        if self.wanted:
+        self.ended.clear()
+        if self.wanted and zygote is not None:
             self.fill()
 
     def fill(self) -> None:
@@ -127,7 +159,13 @@ class ScannerSlots:
                 self._ask_for(slot)
 
     def on_zygote(self, received: Received) -> None:
-        """A SPAWNED frame: the slot is filled.  Raises FrameRefused for anything else."""
+        """A SPAWNED frame: the slot is filled; a SCANNER_ENDED frame: how it ended.  Raises FrameRefused for others."""
+        if received.frame.type == catalogue.SCANNER_ENDED:
+            _, dead, status = unpack_exact(catalogue.SCANNER_ENDED_BODY, received.frame.body, "scanner_ended")
+            while len(self.ended) >= SCANNERS_ENDED_PROCESSES_MAX:
+                self.ended.pop(next(iter(self.ended)))
+            self.ended[int(dead)] = int(status)
+            return
         number, pid = _spawned(received.frame)
         slot = self.slots[number] if number < len(self.slots) else None
         if slot is None or slot.pending is None:
@@ -140,7 +178,7 @@ class ScannerSlots:
             os.eventfd_write(self.wake, 1)
             return
         # a thread may still be waiting on the old link: it goes when that thread lets go of it
-        slot.link, slot.pending, slot.pid = slot.pending, None, pid
+        slot.link, slot.pending, slot.pid, slot.used = slot.pending, None, pid, ()
         slot.is_late = False
         slot.filled.set()
 

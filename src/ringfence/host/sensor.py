@@ -9,7 +9,8 @@ from ringfence.host.channel import Channel, ChannelClosed
 from ringfence.host.child import reported
 from ringfence.host.marks import Place
 from ringfence.host.sensor_state import SensorState
-from ringfence.model.limits import PROCESS_READY_MS, PROCESS_RETIRE_MS
+from ringfence.model.boot import Level
+from ringfence.model.limits import PROCESS_READY_MS, PROCESS_RETIRE_MS, SHADOW_LONG_KNOWN_MS
 from ringfence.model.verdict import Mode
 from ringfence.wire import catalogue
 
@@ -22,23 +23,44 @@ class Wanted:
     strict: bool
     fail_closed: tuple[str, ...]
     mode: Mode
+    level: Level = Level.NORMAL
+    """How far back the boot guard wants this boot to go."""
+
+    haste: int = 1
+    """How much faster the activation machine's time passes: 1, but in tests on the real kernel."""
+
+    long_known_ms: int = SHADOW_LONG_KNOWN_MS
+    """How long a file must have been unchanged before a trial to be long known to the host."""
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The release of the package: what the host falls back on when there is nothing else."""
+
+    descriptor: int
+    """A sealed memory file."""
+
+    version: int
 
 
 class Sensor:
     """The warden's parent."""
 
-    def __init__(self, state: SensorState, wanted: Wanted, content_descriptor: int) -> None:
+    def __init__(self, state: SensorState, wanted: Wanted, baseline: Baseline) -> None:
         self._state = state
         self._wanted = wanted
-        self._content = content_descriptor
+        self._baseline = baseline
         self._start()
 
     def _start(self) -> None:
         ours, theirs = Channel.pair()
         wanted, state = self._wanted, self._state
-        words = ["--warden-fd", str(theirs.fileno()), "--content-fd", str(self._content)]
+        baseline = self._baseline
+        words = ["--warden-fd", str(theirs.fileno()), "--baseline-fd", str(baseline.descriptor)]
+        words += ["--baseline-version", str(baseline.version), "--content", str(state.content)]
         words += ["--strict", str(int(wanted.strict)), "--mode", str(int(wanted.mode))]
-        words += ["--store", str(state.active_release), "--conviction", str(state.conviction)]
+        words += ["--mode-record", str(state.mode), "--haste", str(wanted.haste)]
+        words += ["--level", str(int(wanted.level)), "--long-known-ms", str(wanted.long_known_ms)]
         words += ["--spool", str(state.spool), "--identity", str(state.identity), "--socket", str(state.socket)]
         for place in wanted.places:
             words += ["--place", place.spelled()]
@@ -49,7 +71,7 @@ class Sensor:
             [sys.executable, "-I", "-m", "ringfence.programs.warden", *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            pass_fds=[theirs.fileno(), self._content],
+            pass_fds=[theirs.fileno(), baseline.descriptor],
             start_new_session=True,
             env={},
         )
@@ -106,11 +128,6 @@ class Sensor:
         self._channel.close()
         self._start()
 
-    def use(self, content_descriptor: int) -> None:
-        """Start the next warden with another release."""
-        os.close(self._content)
-        self._content = content_descriptor
-
     def close(self) -> None:
-        """Let go of the content."""
-        os.close(self._content)
+        """Let go of the baseline."""
+        os.close(self._baseline.descriptor)

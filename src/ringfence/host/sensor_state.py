@@ -45,19 +45,34 @@ class SensorState:
         return self.directory / "host" / "binds"
 
     @property
-    def active_release(self) -> Path:
-        """The release in use, as bytes."""
-        return self.directory / "content" / "active.release"
+    def mode(self) -> Path:
+        """What `ringfence host mode` said last."""
+        return self.directory / "host" / "mode"
 
     @property
-    def conviction(self) -> Path:
-        """What the breaker has tripped for a release."""
-        return self.directory / "content" / "active.conviction"
+    def content(self) -> Path:
+        """All about releases: the record of activation, what the breaker has tripped, the mark of an orderly end."""
+        return self.directory / "content"
+
+    @property
+    def releases(self) -> Path:
+        """The releases that are kept, by digest."""
+        return self.content / "releases"
+
+    @property
+    def activation_record(self) -> Path:
+        """Which releases are good, tried and refused."""
+        return self.content / "activation.record"
+
+    @property
+    def inherited_release(self) -> Path:
+        """What a version before kept as the one release in use: it is offered to this one, and then goes."""
+        return self.content / "active.release"
 
     def prepare(self) -> None:
         """Make the directories.  Raises PathRefused, or DiskFull."""
         try:
-            for directory in (self.socket.parent, self.active_release.parent, self.spool):
+            for directory in (self.socket.parent, self.content, self.releases, self.spool):
                 directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.directory.chmod(_PASSABLE)
             self.socket.parent.chmod(_PASSABLE)

@@ -6,10 +6,13 @@ Nothing here waits: a reader that does not read misses words, never time.
 import os
 import time
 
+from ringfence.decide.activation_messages import Report, ReportKind
 from ringfence.decide.warden_messages import Kind, Note, NoteKind
 from ringfence.host.channel import Channel, ChannelClosed
+from ringfence.host.child import reported
 from ringfence.host.children import Child, Children
 from ringfence.model import limits
+from ringfence.model.errors import RingfenceError
 from ringfence.model.fault import FaultKind, Finding
 from ringfence.model.limits import FAILURE_BYTES_MAX
 from ringfence.model.records import HostEventKind
@@ -24,13 +27,23 @@ EVENT_KINDS = {
     NoteKind.GATE_REPLACED: HostEventKind.GATE_REPLACED,
     NoteKind.DEGRADED: HostEventKind.MODE_CHANGED,
     NoteKind.RELEASE_ACTIVATED: HostEventKind.RELEASE_ACTIVATED,
-    NoteKind.RELEASE_REFUSED: HostEventKind.RELEASE_REFUSED,
     NoteKind.RELEASE_CONVICTED: HostEventKind.BREAKER_RELEASE,
     NoteKind.RULE_CONVICTED: HostEventKind.BREAKER_RULE,
     NoteKind.MODE_CHANGED: HostEventKind.MODE_CHANGED,
     NoteKind.STOPPED: HostEventKind.STOPPED,
 }
 
+_ACTIVATION_KINDS = {
+    ReportKind.TRYING: HostEventKind.RELEASE_TRIED,
+    ReportKind.SHADOWING: HostEventKind.RELEASE_TRIED,
+    ReportKind.WITHDRAWN: HostEventKind.RELEASE_TRIED,
+    ReportKind.DECLINED: HostEventKind.RELEASE_TRIED,
+    ReportKind.REFUSED: HostEventKind.RELEASE_REFUSED,
+    ReportKind.DIED: HostEventKind.RELEASE_REFUSED,
+    ReportKind.LOST: HostEventKind.RELEASE_REFUSED,
+    ReportKind.NOT_KEPT: HostEventKind.RELEASE_REFUSED,
+}
+"""The others are about what runs: RELEASE_ACTIVATED."""
 
 _UNEXPLAINED = (
     "content-refused\nthe process that compiled the release was killed or was not ready in time ({how})\n"
@@ -63,8 +76,8 @@ class Notes:
     def take(self, note: Note) -> None:
         """One note of the machine."""
         self.status_wanted = True
-        if note.kind is NoteKind.PROCESS_DIED:
-            return  # told by `died`, which knows how
+        if note.kind in (NoteKind.PROCESS_DIED, NoteKind.TRIAL_READY):
+            return  # told by `died`, which knows how; and by the report of the trial
         if note.kind is NoteKind.PROTECTED:
             self._say_parent(catalogue.READY, catalogue.READY_PLAINLY)
         subject = f"rule {note.number}" if note.kind is NoteKind.RULE_CONVICTED else note.kind
@@ -79,8 +92,6 @@ class Notes:
                 return "the standby gate has taken over"
             case NoteKind.DEGRADED:
                 return "the gate died again and again: the host observes only"
-            case NoteKind.RELEASE_REFUSED:
-                return self.last_refusal.replace("\n", ": ")
             case NoteKind.RELEASE_CONVICTED:
                 return (
                     f"release {self._digest(note.number)} condemned vital files, or too many that were here before it: "
@@ -127,6 +138,22 @@ class Notes:
             case _:
                 said = f"a scanner was lost on {what}; no rule was found guilty in {trials}"
         self.event(HostEventKind.FAULT_EXAMINED, attribution.finding.name.lower(), said)
+
+    def activation(self, report: Report) -> None:
+        """What the activation machine reports."""
+        self.status_wanted = True
+        subject = "no release" if report.release is None else f"release {report.release.label}"
+        words = [str(report.kind), *([] if report.reason is None else [str(report.reason)]), report.text]
+        detail = ": ".join(word for word in words if word)
+        self.event(_ACTIVATION_KINDS.get(report.kind, HostEventKind.RELEASE_ACTIVATED), subject, detail)
+
+    def reduced(self) -> None:
+        """Nothing runs: that is no failure to start, and whoever waits for us need not wait longer."""
+        self._say_parent(catalogue.READY, catalogue.READY_PLAINLY)
+
+    def refusal(self) -> RingfenceError:
+        """Why the zygote that died last has refused its release."""
+        return reported(self.last_refusal.encode())
 
     def failed(self, failure: str) -> None:
         """The sensor cannot start."""

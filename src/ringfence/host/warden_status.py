@@ -99,13 +99,17 @@ def _status(role: str, pid: int, word: bytes, restarts: int) -> SeenProcessStatu
             for line in file:
                 if line.startswith(b"Uid:"):
                     uid = int(line.split()[2])
-        if word and _stopped(pid):
+        if word and is_stopped(pid):
             word = b"stopped"
     except (OSError, ValueError):
         uid, word = 0, b"dead"
     return SeenProcessStatus(role.encode(), pid, uid, word, proportional_bytes(pid), restarts)
 
 
-def _stopped(pid: int) -> bool:
-    with open(f"/proc/{pid}/stat", "rb") as file:
-        return file.read().rpartition(b") ")[2][:1] in (b"T", b"t")
+def is_stopped(pid: int) -> bool:
+    """Whether somebody has stopped the process; False when it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b") ")[2][:1] in (b"T", b"t")
+    except OSError:
+        return False

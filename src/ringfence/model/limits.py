@@ -1466,3 +1466,67 @@ SECONDS_PER_HOUR: Final = 3_600
 
 UPDATER_ADDRESS_SPACE_BYTES_MAX: Final = 4_294_967_296
 """RLIMIT_AS of an updater: two tars at their bound, a release, and zstd's tables at the author's level."""
+
+# --- trying a release beside the active one -------------------------------------------------------------------------
+
+RELEASE_STORE_BYTES_MAX: Final = 268_435_456
+"""All releases that a host keeps: four of the largest, and the disk of a small machine does not notice real ones."""
+
+RELEASES_KEPT_MAX: Final = 8
+"""Files in the store of releases: the chain of good ones, the candidate, and what is about to be removed."""
+
+SHADOW_FILES_MAX: Final = 8_192
+"""Distinct files that one trial compares: past it there is nothing to learn, and its memory is a megabyte."""
+
+SHADOW_QUEUE_FILES_MAX: Final = 256
+"""Live questions that wait to be compared, each with an open descriptor; past it they are dropped and counted."""
+
+SHADOW_RECENT_FILES_MAX: Final = 1_024
+"""Paths of files scanned lately that a trial replays: more than the least that a trial needs, some 200 KiB."""
+
+SHADOW_RECENT_EVERY_FILES: Final = 16
+"""Once so many paths are known, one scan in so many adds its own: finding the path costs two microseconds."""
+
+SHADOW_LOOK_MS: Final = 250
+"""How often somebody who waits for a scanner of the shadow looks whether it burns its time or the trial is over."""
+
+SHADOW_POLL_MS: Final = 50
+"""Pause between two files of the walk through the protected places: twenty a second disturb no disk."""
+
+SHADOW_SCAN_MS_MAX: Final = 20_000
+"""Longest wait for one idle scan of the shadow: past it, without processor time used, nothing is known of the file."""
+
+SHADOW_END_MS: Final = 2_000
+"""How long the zygote's word about a dead scanner is waited for: it looks twice a second."""
+
+SHADOW_LONG_KNOWN_MS: Final = 24 * 3_600_000
+"""A file that has not changed for a day before a trial is long known: the host has lived with it, it is no newcomer."""
+
+SHADOW_PATH_BYTES_MAX: Final = 256
+"""Of the path of the worst new block, for the report."""
+
+SCANNER_LOOK_MS: Final = 250
+"""How often the gate looks at its scanners' processor time, to tell one that burns it from one that was stopped."""
+
+SCANNER_BURNT_MS: Final = 500
+"""Processor time within a question's deadline at which a late scanner has hung by itself: more than twice what an
+honest scan takes, little enough to be reached where four others want the processor as well."""
+
+SCANNERS_ENDED_PROCESSES_MAX: Final = 64
+"""Scanners whose end is remembered until somebody has asked: one for each place, several times over."""
+
+FAULTS_WAITING_FILES_MAX: Final = 256
+"""Failed scans that wait to be looked into; the oldest is forgotten: what matters is a handful."""
+
+REPLAY_DIRECTORIES_FILES_MAX: Final = 65_536
+"""Directories that wait to be walked through; past it the rest of a huge tree is left out."""
+
+RELEASE_FAULT_FILES_FREE: Final = 1
+"""Long-known files on which scanners of a release may fail before each further one counts as a death of its engine: a
+file that hurts every engine is no release's fault, and two of them are rare."""
+
+LOAD_LOOK_MS: Final = 200
+"""How often `ringfence host load --wait` looks what has become of a release: as often as the warden itself looks."""
+
+ACTIVATION_ANSWER_BYTES_MAX: Final = 49_152
+"""Of the record in the warden's answer to an operator: it fits into a frame with an error and a shadow's counts."""

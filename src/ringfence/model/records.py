@@ -184,6 +184,7 @@ class HostEventKind(StrEnum):
     BREAKER_RULE = "breaker_rule"
     BREAKER_RELEASE = "breaker_release"
     RELEASE_ACTIVATED = "release_activated"
+    RELEASE_TRIED = "release_tried"
     RELEASE_REFUSED = "release_refused"
     MODE_CHANGED = "mode_changed"
     CLOCK_WENT_BACK = "clock_went_back"

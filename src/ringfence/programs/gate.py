@@ -25,7 +25,9 @@ from ringfence.host.known_table import KnownTable
 from ringfence.host.marks import Marks, place_of
 from ringfence.host.outbox import Outbox
 from ringfence.host.responder import Responder
+from ringfence.host.scanner_faults import ScannerFaults
 from ringfence.host.scanner_slots import ScannerSlots
+from ringfence.host.shadow import Shadow, decode_trial
 from ringfence.host.vital import vital_files
 from ringfence.model import limits
 from ringfence.model.errors import FrameRefused
@@ -63,17 +65,22 @@ class Gate:
             mode=lambda: state.mode,
             release=lambda: self._release_index,
         )
+        vital = vital_files()
+        self._shadow = Shadow(gate_id, vital)
         self._room = GateRoom(
             state=state,
             marks=marks,
             slots=slots,
             known=KnownTable(known_table.create()[0], writable=True),  # replaced with the first zygote's
-            vital_files=vital_files(),
+            vital_files=vital,
             fails_closed=self._must_fail_closed,
             report=self._report,
             rescan=self._rescan,
             own_pids=frozenset({os.getpid(), os.getppid()}),
+            recent=self._shadow,
         )
+        self._faults = ScannerFaults(self._room, self._tell_fault)
+        self._shadow_told: tuple[int, ...] = ()
         self._ahead = Ahead(self._room)
         self._responders = [Responder(self._room, slot) for slot in slots.foreground]
         self._watched: tuple[int, Beat] | None = None
@@ -100,15 +107,29 @@ class Gate:
     def _rescan(self, descriptor: int) -> bool:
         return self._ahead.rescan(descriptor)
 
+    def _tell_fault(self, what: int, pid: int, older: bool, key: tuple[int, int]) -> None:
+        body = catalogue.FAULT_BODY.pack(self._release_index, what, older, pid, *key)
+        self._warden.try_send(catalogue.FAULT, body)
+
+    def _tell_shadow(self) -> None:
+        """Say what the comparison has seen, whenever that has changed."""
+        report = self._shadow.report()
+        if report is None or (told := (report[0], *report[1])) == self._shadow_told:
+            return
+        if self._warden.try_send(catalogue.SHADOW_COUNTS, catalogue.SHADOW_COUNTS_BODY.pack(*told, report[2])):
+            self._shadow_told = told
+
     def run(self) -> None:
         """The main loop.  Ends only with the process."""
         while True:
             self._beat_if_healthy()
             self._wait()
             self._room.slots.notice_deaths()
+            self._faults.look()
             self._room.slots.replace_faulty()
             self._hear_zygote()
             self._room.suspects.send(self._room.slots.zygote)
+            self._tell_shadow()
             if self._armed:
                 self._hear_courier()
             self._outbox.flush()
@@ -158,7 +179,8 @@ class Gate:
                     _, finding = unpack_exact(EXAMINED_BODY, received.frame.body, "examined")
                     self._room.suspects.answered(int(finding))
                     continue
-                _expect(received, catalogue.SPAWNED, 0)
+                if received.frame.type != catalogue.SCANNER_ENDED:
+                    _expect(received, catalogue.SPAWNED, 0)
                 slots.on_zygote(received)
         except (ChannelClosed, FrameRefused):
             slots.zygote_lost()
@@ -172,6 +194,10 @@ class Gate:
             case catalogue.USE_ZYGOTE:
                 _expect(received, catalogue.USE_ZYGOTE, 2)
                 self._use_zygote(received)
+            case catalogue.DISCONNECT:
+                self._use_nothing()
+            case catalogue.SHADOW | catalogue.END_SHADOW:
+                self._obey_shadow(received)
             case catalogue.ARM:
                 self._arm()
             case catalogue.SET_MODE:
@@ -216,10 +242,35 @@ class Gate:
         room.slots.use_zygote(Channel.adopt(channel))
         room.marks.forget_files()
 
+    def _use_nothing(self) -> None:
+        """No release is to run: every question goes on without a verdict, and is recorded."""
+        room = self._room
+        with room.judging:
+            room.release_generation += 1
+            room.state.new_release(time.time_ns())
+            self._release_index = 0
+        room.slots.use_zygote(None)
+        room.marks.forget_files()
+
+    def _obey_shadow(self, received: Received) -> None:
+        """Begin to compare a candidate, or stop.  A standby compares nothing: nobody asks it anything."""
+        _expect(received, received.frame.type, 3 if received.frame.type == catalogue.SHADOW else 0)
+        if received.frame.type == catalogue.SHADOW:
+            self._shadow.begin(decode_trial(received.frame.body, received.descriptors))
+            self._room.shadow = self._shadow
+        else:
+            self._room.shadow = None
+            self._shadow.end()
+
     def _serve_lineages(self) -> None:
         sandbox.lock(processes.GATE, all_threads=False)
         while True:
             self._outbox.serve_lineage()
+
+    def _compare(self) -> None:
+        os.setpriority(os.PRIO_PROCESS, 0, ORDINARY_NICENESS)
+        sandbox.lock(processes.GATE, all_threads=False)
+        self._shadow.run()
 
     def _watch(self, pidfd: int, beat: int) -> None:
         if self._watched is not None:
@@ -257,6 +308,7 @@ class Gate:
             threading.Thread(target=_locked, args=(work,), name=f"answer-{number}", daemon=True).start()
         threading.Thread(target=_locked, args=(self._ahead.run, ORDINARY_NICENESS), name="ahead", daemon=True).start()
         threading.Thread(target=self._serve_lineages, name="lineage", daemon=True).start()
+        threading.Thread(target=self._compare, name="shadow", daemon=True).start()
         sandbox.lock(processes.GATE, all_threads=False)
         self._armed = True
         self._beat.beat()

@@ -12,11 +12,19 @@ import typer
 from ringfence.control.state import open_state
 from ringfence.host import boot_level, operator_socket
 from ringfence.host.places import resolve_all, resolve_closed
-from ringfence.host.sensor import Sensor, Wanted
+from ringfence.host.sensor import Baseline, Sensor, Wanted
 from ringfence.host.sensor_state import SensorState
 from ringfence.host.service_manager import is_up
 from ringfence.model.boot import Level
-from ringfence.model.errors import ContentRefused, InternalError, PathRefused, PrivilegeMissing, UsageRefused
+from ringfence.model.errors import (
+    ContentRefused,
+    DiskFull,
+    InternalError,
+    NoAnswer,
+    PathRefused,
+    PrivilegeMissing,
+    UsageRefused,
+)
 from ringfence.model.limits import (
     BOOT_LOOK_MS,
     BOOT_OVERDUE_S,
@@ -26,8 +34,9 @@ from ringfence.model.limits import (
 )
 from ringfence.model.verdict import Mode
 from ringfence.programs.embedded_server import EmbeddedServer
+from ringfence.programs.host_load import load
 from ringfence.programs.release_file import read_release
-from ringfence.programs.starter_content import starter_release
+from ringfence.programs.starter_content import starter_release, version_of
 
 
 def command(
@@ -40,7 +49,9 @@ def command(
     listen: Annotated[str, typer.Option(help="HOST:PORT of the console; port 0 takes a free one.")] = "127.0.0.1:8443",
     mode: Annotated[str, typer.Option(help="observe (alert only) or enforce (refuse malicious files).")] = "enforce",
     content: Annotated[
-        Path | None, typer.Option(help="The release to use; the starter content otherwise.", show_default=False)
+        Path | None,
+        typer.Option(help="A release to try, as `ringfence host load` does; at the first start, to use at once.",
+                     show_default=False),
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Ask at every open too: also sees reads through mappings, costs more.")
@@ -85,7 +96,8 @@ def command(
     sensor_state = SensorState(directory)
     sensor_state.prepare()
     sensor_state.unbind()
-    wanted = Wanted(tuple(places), strict, closed, Mode[mode.upper()])
+    level = Level.NORMAL if order is None else order.level
+    wanted = Wanted(tuple(places), strict, closed, Mode[mode.upper()], level)
     server = EmbeddedServer(directory, listen)
     try:
         sensor_state.bind(binds)
@@ -103,33 +115,39 @@ def _run(state: SensorState, wanted: Wanted, given: bytes | None, server: Embedd
         for line in server.wait_ready(state.identity):
             print(line, flush=True)
         print("ready", flush=True)
-        _watch(state, sensor, server, stopping)
+        _watch(sensor, server, stopping)
     finally:
         sensor.stop()
         sensor.close()
 
 
 def _protected(state: SensorState, wanted: Wanted, given: bytes | None) -> Sensor:
-    """A sensor that is ready: with the release given, or the one that was loaded last, or the starter content.
+    """A sensor that is ready, with the release that its record names, or the baseline; what was given is tried then.
 
-    A stored release that is damaged costs a warning, never the protection.
+    At the first start there is nothing to compare it with, so it runs at once, and a release that is refused ends the
+    start with its error.  Later a refusal costs a warning, never the protection.
     """
-    if given is None and state.active_release.exists():
-        sensor = Sensor(state, wanted, operator_socket.sealed(read_release(state.active_release)))
-        try:
-            sensor.wait_ready()
-        except ContentRefused as refused:
-            sensor.close()
-            print(f"ringfence: the stored release is refused ({refused}); using the starter content", file=sys.stderr)
-            state.active_release.unlink()
-        else:
-            return sensor
-    sensor = Sensor(state, wanted, operator_socket.sealed(starter_release() if given is None else given))
+    is_first = not state.activation_record.exists()
+    baseline = starter_release()
+    sensor = Sensor(state, wanted, Baseline(operator_socket.sealed(baseline), version_of(baseline)))
     sensor.wait_ready()
+    if given is None and state.inherited_release.exists():
+        given, is_first = read_release(state.inherited_release), False
+    if given is None:
+        return sensor
+    try:
+        load(state.directory, given, at_once=is_first)
+        state.inherited_release.unlink(missing_ok=True)
+    except (ContentRefused, DiskFull, NoAnswer) as refused:
+        if is_first:
+            sensor.stop()
+            sensor.close()
+            raise
+        print(f"ringfence: the release given is not taken ({refused})", file=sys.stderr, flush=True)
     return sensor
 
 
-def _watch(state: SensorState, sensor: Sensor, server: EmbeddedServer, stopping: int) -> None:
+def _watch(sensor: Sensor, server: EmbeddedServer, stopping: int) -> None:
     """Until a signal.  A warden or a server that dies is started again; only the server for ever."""
     deaths = 0
     while True:
@@ -150,8 +168,6 @@ def _watch(state: SensorState, sensor: Sensor, server: EmbeddedServer, stopping:
                 )
             print("ringfence: the warden died; the host is free, starting it again", file=sys.stderr, flush=True)
             _pause(stopping, deaths)
-            if state.active_release.exists():
-                sensor.use(operator_socket.sealed(read_release(state.active_release)))
             sensor.start_again()
             sensor.wait_ready()
             print("ready", flush=True)

@@ -1,31 +1,38 @@
 """The warden: root, tiny; starts, connects, supervises and replaces the others.  It reads fixed frames only.
 
-Every decision is `decide/warden.py`'s; this loop turns what happens into events and commands into acts.
+Every decision is `decide/warden.py`'s, and `decide/activation.py`'s where it is about releases; this loop turns what
+happens into events and commands into acts.
 """
 
 import os
 import selectors
 import signal
-import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ringfence.decide import warden as machine
 from ringfence.decide import warden_messages as messages
+from ringfence.decide.activation_messages import Guard
 from ringfence.decide.breaker import Tripped
 from ringfence.decide.warden_messages import Kind, NoteKind
 from ringfence.host import operator_socket, warden_status
+from ringfence.host.activation_disk import ActivationDisk
+from ringfence.host.activation_driver import ActivationDriver, now_ms
 from ringfence.host.channel import Channel, ChannelClosed, Received
 from ringfence.host.child import Arguments, failure_text, run_child
 from ringfence.host.children import Child, Children, Content, Setting
 from ringfence.host.disabled_rules import DisabledRules
 from ringfence.host.durable import write_durably
 from ringfence.host.marks import place_of
+from ringfence.host.release_store import ReleaseStore
 from ringfence.host.sandbox import die_with_parent
+from ringfence.host.supervision import bound_memory, silence_of
 from ringfence.host.warden_notes import Notes
 from ringfence.model import limits
+from ringfence.model.boot import Level
 from ringfence.model.conviction import NOT_CONVICTED, Conviction
-from ringfence.model.errors import ContentRefused, DiskFull, FrameRefused
+from ringfence.model.errors import DiskFull, FrameRefused, RingfenceError
 from ringfence.model.fault import Finding
 from ringfence.model.records import HostEventKind
 from ringfence.model.verdict import Mode
@@ -42,6 +49,8 @@ FROM_CHILDREN = {
     catalogue.ARMED: frozenset({Kind.GATE}),
     catalogue.COUNTS: frozenset({Kind.GATE}),
     catalogue.BREAKER: frozenset({Kind.GATE}),
+    catalogue.FAULT: frozenset({Kind.GATE}),
+    catalogue.SHADOW_COUNTS: frozenset({Kind.GATE}),
     catalogue.SPOOL_COUNTS: frozenset({Kind.COURIER}),
     catalogue.GUILT: frozenset({Kind.ZYGOTE}),
 }
@@ -62,30 +71,39 @@ class Warden:
     def __init__(self, arguments: Arguments, parent: Channel) -> None:
         setting = Setting(
             places=tuple(place_of(text) for text in arguments.every("place")),
+            long_known_ms=arguments.number("long-known-ms"),
             strict=arguments.one("strict") == "1",
             fail_closed=tuple(arguments.every("fail-closed")),
             spool=arguments.one("spool"),
             identity=arguments.one("identity"),
         )
-        first = arguments.number("content-fd")
-        os.set_inheritable(first, False)
-        content = Content(1, first, operator_socket.digest_of_sealed(first))
-        self._conviction = Path(arguments.one("conviction"))
-        disabled = DisabledRules(self._conviction.parent / "disabled")
-        self._children = Children(setting, {1: content}, disabled)
-        kept = _kept_conviction(self._conviction, content.sha256)
-        self._state = machine.WardenState(mode=Mode(arguments.number("mode")), conviction=kept)
+        directory = Path(arguments.one("content"))
+        self._children = Children(setting, {}, DisabledRules(directory / "disabled"))
+        self._conviction = directory / "active.conviction"
+        self._disk = ActivationDisk(str(directory), arguments.one("mode-record"))
+        self._given_mode = Mode(arguments.number("mode"))
+        self._state = machine.WardenState(mode=self._disk.wanted_mode(self._given_mode), release=0, wanted=0)
         self._parent = parent
         self._notes = Notes(parent, self._children)
         self._selector = selectors.DefaultSelector()
-        self._store = Path(arguments.one("store"))
         self._server = operator_socket.listen(arguments.one("socket"))
-        self._releases = 1
-        self._loading: Channel | None = None
+        self._driver = ActivationDriver(
+            self._disk,
+            ReleaseStore(str(directory / "releases")),
+            self._children,
+            self._notes,
+            _baseline(arguments),
+            self._step,
+            lambda: self._state,
+            partial(_kept_conviction, self._conviction),
+            Guard(Level(arguments.number("level")).word),
+            arguments.number("haste"),
+        )
         self._asking: list[Channel] = []
         self._asked_ms = 0
         self._counting: set[int] = set()
         self._reported_ms = 0
+        self._looked_ms = 0
         self._stop_wanted = False
 
     def run(self) -> None:
@@ -93,6 +111,7 @@ class Warden:
         self._selector.register(self._server, selectors.EVENT_READ, None)
         self._selector.register(self._parent, selectors.EVENT_READ, None)
         self._step(messages.Begin())
+        self._driver.begin()
         while not (self._state.stopping and not self._children.by_serial):
             for key, _ in self._selector.select(limits.WARDEN_TICK_MS / 1000):
                 if key.data is not None:
@@ -103,7 +122,10 @@ class Warden:
             self._hear_operators()
             self._supervise()
             self._step(messages.Tick())
+            if not self._state.stopping:
+                self._driver.tick()
             self._report_status()
+        self._disk.end_life()
 
     def stop_on(self, number: int) -> None:
         """End in order on this signal.  It may come in the middle of a step: the handler only leaves a word."""
@@ -129,28 +151,44 @@ class Warden:
             case messages.Start(serial, kind, release):
                 child = children.start(serial, kind, release, self._state.mode)
                 self._selector.register(child.channel, selectors.EVENT_READ, child)
-            case messages.Kill(serial):
-                if serial in children.by_serial:
-                    children.kill(children.by_serial[serial])
+            case messages.Kill(serial) if serial in children.by_serial:
+                self._kill(children.by_serial[serial])
+            case messages.KeepMode(mode):
+                self._keep_mode(mode)
             case messages.Arm(serial):
                 self._tell(serial, catalogue.ARM)
             case messages.Retire(serial):
                 self._tell(serial, catalogue.RETIRE)
             case messages.SetMode(gate, mode):
                 self._tell(gate, catalogue.SET_MODE, catalogue.MODE_BODY.pack(mode))
-            case messages.Connect() | messages.Convict() | messages.WatchGate():
+            case messages.Connect() | messages.Disconnect() | messages.Convict() | messages.WatchGate():
                 self._introduce(command)
             case messages.KeepConviction(release, conviction):
                 self._keep_conviction(release, conviction)
             case messages.Note():
                 self._note(command)
+            case _:
+                pass
 
-    def _introduce(self, command: messages.Connect | messages.Convict | messages.WatchGate) -> None:
+    def _kill(self, child: Child) -> None:
+        """End a process.  Nobody is to blame, unless it was killed because it got nowhere."""
+        process = self._state.find(child.serial)
+        is_starting = process is not None and process.stage is messages.Stage.STARTING
+        if is_starting and process is not None and now_ms() - process.started_ms >= limits.PROCESS_READY_MS:
+            child.cause = child.cause or silence_of(child)
+        child.is_expected = child.cause is None
+        self._children.kill(child)
+
+    def _introduce(
+        self, command: messages.Connect | messages.Disconnect | messages.Convict | messages.WatchGate
+    ) -> None:
         """Tell a gate or a watcher about another process, or its release; who has died meanwhile is left out."""
         children, living = self._children, self._children.by_serial
         match command:
             case messages.Connect(gate, zygote, conviction) if gate in living and zygote in living:
                 children.connect(living[gate], living[zygote], conviction)
+            case messages.Disconnect(gate) if gate in living:
+                children.disconnect(living[gate])
             case messages.Convict(gate, release, conviction) if gate in living:
                 children.convict(living[gate], release, conviction)
             case messages.WatchGate(watcher, gate) if watcher in living and gate in living:
@@ -165,25 +203,19 @@ class Warden:
     def _note(self, note: messages.Note) -> None:
         if note.kind is NoteKind.RELEASE_ACTIVATED:
             self._children.active_release = note.number
-            self._keep(note.number)
         self._notes.take(note)
-        if note.kind in (NoteKind.RELEASE_ACTIVATED, NoteKind.RELEASE_REFUSED):
-            self._children.forget_releases({self._state.release, self._state.candidate})
-        if self._loading is not None and note.kind in (NoteKind.RELEASE_ACTIVATED, NoteKind.RELEASE_REFUSED):
-            text = b"" if note.kind is NoteKind.RELEASE_ACTIVATED else self._notes.last_refusal.encode()
-            self._answer(self._loading, catalogue.LOAD_ANSWER, text)
-            self._loading = None
 
-    def _keep(self, number: int) -> None:
-        """Write the active release down, so that the next start begins with it; a full disk only costs that."""
-        descriptor = self._children.contents[number].descriptor
+    def _keep_mode(self, mode: Mode) -> None:
+        """Write the operator's word down; a full disk costs that it is forgotten at the next start."""
         try:
-            write_durably(self._store, os.pread(descriptor, limits.RELEASE_BYTES_MAX, 0))
+            self._disk.keep_mode(self._given_mode, mode)
         except DiskFull as full:
-            self._notes.event(HostEventKind.RELEASE_ACTIVATED, "store", f"the release could not be kept: {full.what}")
+            self._notes.event(HostEventKind.MODE_CHANGED, "store", f"it could not be kept: {full.what}")
 
     def _keep_conviction(self, number: int, conviction: Conviction) -> None:
         """Write down what the breaker has tripped; a full disk costs that it is forgotten at the next start."""
+        if number not in self._children.contents:
+            return
         try:
             write_durably(self._conviction, encode_record(self._children.contents[number].sha256, conviction))
         except DiskFull as full:
@@ -219,8 +251,9 @@ class Warden:
                     self._name_release(child, received.frame.body)
                     child.rules_descriptor = received.descriptors[0]
                     self._children.give_rules(child)
-                    self._children.active_release = self._children.active_release or self._children.release_of(child)
                 self._step(messages.BecameReady(child.serial))
+                if child.kind is Kind.ZYGOTE:
+                    self._driver.zygote_is_ready(child)
             case catalogue.ARMED:
                 self._step(messages.BecameArmed(child.serial))
             case catalogue.COUNTS:
@@ -229,15 +262,24 @@ class Warden:
             case catalogue.SPOOL_COUNTS:
                 self._counted(child, unpack_exact(catalogue.SPOOL_COUNTS_BODY, received.frame.body, "spool counts"))
             case catalogue.BREAKER:
-                self._step(_tripped(received.frame.body))
+                self._convict(_tripped(received.frame.body))
             case catalogue.GUILT:
                 self._examined(child, decode_examined(received.frame.body))
             case catalogue.FAILED:
                 child.failure = received.frame.body.decode("utf-8", "replace")
+            case _:
+                self._heard_of_release(received)
+
+    def _heard_of_release(self, received: Received) -> None:
+        """What a gate says of the release that serves, or of the one that is compared with it."""
+        if received.frame.type == catalogue.FAULT:
+            self._driver.scanner_has_failed(received.frame.body)
+        elif received.frame.type == catalogue.SHADOW_COUNTS:
+            self._driver.shadow_has_seen(received.frame.body)
 
     def _examined(self, zygote: Child, found: Examined) -> None:
         """Rules that hurt a scanner are left out of their release from now on; too many of them convict it."""
-        number = self._children.release_of(zygote)
+        number = zygote.release
         sha256 = self._children.contents[number].sha256
         self._notes.examined(sha256, found)
         if found.attribution.finding is not Finding.RULES:
@@ -247,16 +289,28 @@ class Warden:
         except DiskFull as full:
             fits = True
             self._notes.event(HostEventKind.RULE_DISABLED, "store", f"it could not be kept: {full.what}")
-        self._step(messages.RenewZygote(number) if fits else messages.ReleaseConvicted(number))
+        if fits:
+            self._step(messages.RenewZygote(number))
+        else:
+            self._convict(messages.ReleaseConvicted(number))
+
+    def _convict(self, tripped: messages.ReleaseConvicted | messages.RuleConvicted) -> None:
+        """The gates observe at once; whether the release is left is for the activation machine to say."""
+        self._step(tripped)
+        if isinstance(tripped, messages.ReleaseConvicted):
+            self._driver.breaker_has_tripped(tripped.release)
 
     def _name_release(self, zygote: Child, body: bytes) -> None:
-        """Remember what a release is called.  Raises FrameRefused for a name that would not print."""
+        """Remember what a release is called.  Raises FrameRefused for a name that does not print or another version."""
         version, _, _, padded = unpack_exact(catalogue.READY_BODY, body, "ready")
         name = bytes(padded).rstrip(b"\0")
         if not all(0x21 <= byte <= 0x7E for byte in name):  # noqa: PLR2004 - the printable characters of ASCII
             raise FrameRefused(f"a release called {name!r}", WAY_OUT)
-        number = self._children.release_of(zygote)
+        number = zygote.release
         content = self._children.contents[number]
+        if not 1 <= int(version) <= limits.RELEASE_VERSION_MAX or content.version not in (0, int(version)):
+            zygote.failure = f"content-refused\nit says that it is version {int(version)}\nget it anew"
+            raise FrameRefused(f"release {content.version} says that it is version {int(version)}", WAY_OUT)
         self._children.contents[number] = replace(content, name=name, version=int(version))
 
     def _counted(self, child: Child, values: tuple[int | bytes, ...]) -> None:
@@ -275,12 +329,20 @@ class Warden:
             if child.channel.fileno() >= 0 and child.channel in self._selector.get_map():
                 self._selector.unregister(child.channel)
             status = self._children.forget(child)
-            if child.failure or not self._state.stopping:  # who ends because everything ends is no news
+            # who ends because everything ends, or because his release is not to run any more, is no news
+            if child.failure or not (self._state.stopping or child.is_expected):
                 self._notes.died(child, status)
+            blamed = self._driver.blame(child, status) if child.kind is Kind.ZYGOTE else None
             self._step(messages.Died(child.serial))
-            if child.failure and not self._state.announced and child.kind is not Kind.COURIER:
+            if child.kind is Kind.ZYGOTE and not self._state.stopping:
+                self._driver.zygote_has_died(child, blamed)
+            if child.failure and not self._state.announced and self._is_needed(child):
                 self._notes.failed(child.failure)
                 self._step(messages.StopWanted())
+
+    def _is_needed(self, child: Child) -> bool:
+        """Whether the host cannot be protected without it: one release is followed by another, but not the last."""
+        return child.kind in (Kind.GATE, Kind.WATCHDOG) or self._driver.is_last(child)
 
     def _drain(self, child: Child) -> None:
         """A last word that is still in the socket of a dead child."""
@@ -326,7 +388,10 @@ class Warden:
                 self._step(messages.ModeWanted(Mode(int(mode))))
                 self._answer(operator, catalogue.MODE_ANSWER, b"")
             case catalogue.LOAD if len(received.descriptors) == 1:
-                self._load(operator, received.descriptors[0])
+                self._load(operator, received.frame.body, received.descriptors[0])
+            case catalogue.ACTIVATION:
+                refused = self._driver.steer(received.frame.body)
+                self._answer(operator, catalogue.ACTIVATION_ANSWER, self._driver.told(refused))
             case catalogue.STOP:
                 self._step(messages.StopWanted())
                 self._answer(operator, catalogue.STOP, b"")
@@ -343,23 +408,18 @@ class Warden:
             self._counting.add(gate.serial)
             self._tell(gate.serial, catalogue.COUNT)
 
-    def _load(self, operator: Channel, descriptor: int) -> None:
+    def _load(self, operator: Channel, body: bytes, descriptor: int) -> None:
+        def answer(error: RingfenceError | None) -> None:
+            self._answer(operator, catalogue.LOAD_ANSWER, b"" if error is None else failure_text(error))
+
         try:
+            at_once, forced = unpack_exact(catalogue.LOAD_BODY, body, "load")
             digest = operator_socket.digest_of_sealed(descriptor)
         except FrameRefused as refusal:
             os.close(descriptor)
-            self._answer(operator, catalogue.LOAD_ANSWER, f"{refusal.code}\n{refusal.what}\n{refusal.way_out}".encode())
+            answer(refusal)
             return
-        if self._loading is not None:
-            self._answer(
-                self._loading, catalogue.LOAD_ANSWER, b"content-refused\nanother release was loaded\nload again"
-            )
-        self._releases += 1
-        number = self._releases
-        again = digest == self._children.contents[self._state.release].sha256
-        self._children.contents[number] = Content(number, descriptor, digest)
-        self._loading = operator
-        self._step(messages.NewRelease(number, again))
+        self._driver.load(descriptor, digest, at_once=bool(at_once), forced=bool(forced), answer=answer)
 
     def _answer(self, operator: Channel, frame_type: int, body: bytes) -> None:
         try:
@@ -378,31 +438,22 @@ class Warden:
 
     def _supervise(self) -> None:
         """The beats of watchdog, gates and zygotes, memory, and operators whose gate does not count."""
+        now = now_ms()
+        if now - self._looked_ms >= limits.WARDEN_TICK_MS:  # two looks in a row prove nothing if no time lies between
+            self._looked_ms = now
+            self._look_at_beats()
+        for zygote in self._children.of(Kind.ZYGOTE):
+            bound_memory(zygote, self._children, self._driver)
+        if self._asking and now - self._asked_ms > limits.QUESTION_DEADLINE_MS:
+            self._answer_status()
+
+    def _look_at_beats(self) -> None:
         for child in [one for kind in BEAT_STALE_MS for one in self._children.of(kind)]:
             process = self._state.find(child.serial)
             beating = process is not None and process.stage is not messages.Stage.STARTING
-            if beating and child.beat is not None and child.beat.age_ms() > BEAT_STALE_MS[child.kind]:
+            if beating and child.beat is not None and child.beat.is_stale(BEAT_STALE_MS[child.kind]):
+                child.cause = silence_of(child)
                 self._step(messages.BeatStale(child.serial))
-        for zygote in self._children.of(Kind.ZYGOTE):
-            self._bound_memory(zygote)
-        if self._asking and now_ms() - self._asked_ms > limits.QUESTION_DEADLINE_MS:
-            self._answer_status()
-
-    def _bound_memory(self, zygote: Child) -> None:
-        """Of a zygote that compiles, perhaps hostile content, and of what it has forked."""
-        resident = warden_status.resident_bytes(zygote.pid)
-        if resident > limits.ZYGOTE_RESIDENT_BYTES_MAX:
-            mebibytes = limits.ZYGOTE_RESIDENT_BYTES_MAX >> 20
-            zygote.failure = failure_text(
-                ContentRefused(
-                    f"the release takes more than {mebibytes} MiB of memory to compile",
-                    "give the host another release, with fewer or simpler patterns",
-                )
-            ).decode()
-            self._children.kill(zygote)
-        for pid in warden_status.scanner_pids(zygote):
-            if warden_status.resident_bytes(pid) - resident > limits.SCANNER_RESIDENT_BYTES_MAX:
-                _kill_scanner(pid)
 
     def _report_status(self) -> None:
         now = now_ms()
@@ -440,16 +491,12 @@ def _kept_conviction(path: Path, sha256: str) -> Conviction:
     return conviction if release == sha256 else NOT_CONVICTED
 
 
-def _kill_scanner(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass  # it has died by itself, and the zygote has reaped it
-
-
-def now_ms() -> int:
-    """Monotonic milliseconds."""
-    return time.monotonic_ns() // 1_000_000
+def _baseline(arguments: Arguments) -> Content:
+    """The release of the package, which the parent gives us in a sealed memory file."""
+    descriptor = arguments.number("baseline-fd")
+    os.set_inheritable(descriptor, False)
+    digest = operator_socket.digest_of_sealed(descriptor)
+    return Content(0, descriptor, digest, version=arguments.number("baseline-version"))
 
 
 def main(arguments: Arguments, parent: Channel) -> None:

@@ -47,6 +47,17 @@ class GateClient:
     pids: dict[int, int] = field(default_factory=dict)
     marks: dict[int, ExecutingMark] = field(default_factory=dict)
 
+    def tell_end(self, pid: int, status: int) -> None:
+        """Say how a scanner ended that nobody told to."""
+        slot = next((slot for slot, one in self.pids.items() if one == pid), None)
+        if slot is None:
+            return
+        del self.pids[slot]
+        try:
+            self.channel.try_send(catalogue.SCANNER_ENDED, catalogue.SCANNER_ENDED_BODY.pack(slot, pid, status))
+        except ChannelClosed:
+            pass  # the gate is gone, and its scanners end anyway
+
 
 class Zygote:
     """The loop of the zygote."""
@@ -58,6 +69,7 @@ class Zygote:
         self._examinations = examinations
         self._selector = selectors.PollSelector()
         self._selector.register(warden, selectors.EVENT_READ)
+        self._clients: list[GateClient] = []
 
     def run(self) -> None:
         """Serve for ever, and beat: a zygote that is stopped must not leave the gates without scanners unnoticed."""
@@ -70,7 +82,7 @@ class Zygote:
                     self._hear_examiner()
                 else:
                     self._hear_gate(key.data)
-            _reap()
+            self._reap()
 
     def _hear_examiner(self) -> None:
         """It speaks once, at its end, or dies."""
@@ -85,6 +97,7 @@ class Zygote:
             if received.frame.type == catalogue.ADOPT_GATE:
                 client = GateClient(Channel.adopt(descriptor))
                 self._selector.register(client.channel, selectors.EVENT_READ, client)
+                self._clients.append(client)
             elif received.frame.type == catalogue.USE_FINDINGS:
                 self._context.findings_descriptor = descriptor
             else:
@@ -104,12 +117,17 @@ class Zygote:
                     raise FrameRefused(f"a gate sent a frame of type {received.frame.type} to the zygote", WAY_OUT)
         except (ChannelClosed, FrameRefused):
             self._selector.unregister(client.channel)
+            self._clients.remove(client)
             client.channel.close()
             for slot in list(client.pids):
                 self._end(client, slot)
 
     def _end(self, client: GateClient, slot: int) -> None:
-        """The scanner of a slot is no longer wanted; what it was at may be asked for later."""
+        """The scanner of a slot is no longer wanted; what it was at may be asked for later.
+
+        How one has ended that is dead already is told first.
+        """
+        self._reap()
         _kill(client.pids.pop(slot, 0))
         if (mark := client.marks.pop(slot, None)) is not None:
             self._examinations.scanner_gone(mark)
@@ -125,6 +143,15 @@ class Zygote:
         for key in list(self._selector.get_map().values()):
             os.close(key.fd)
         self._beat.close()
+
+    def _reap(self) -> None:
+        """Bury the dead, and tell the gate of those that nobody killed here."""
+        try:
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                for client in self._clients:
+                    client.tell_end(*ended)
+        except ChildProcessError:
+            pass
 
     def _spawn(self, client: GateClient, received: Received) -> None:
         (descriptor,) = _one_descriptor(received)
@@ -147,6 +174,8 @@ class Zygote:
         try:
             self._let_go()
             run_scanner(self._context, descriptor, processor, mark, idle=idle, gate_id=gate_id)
+        except OSError:
+            os._exit(74)  # the disk's fault or the gate's, not the content's
         finally:
             os._exit(70)
 
@@ -165,14 +194,6 @@ def _kill(pid: int) -> None:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
-
-
-def _reap() -> None:
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        pass
 
 
 def _bytes_of(content_descriptor: int) -> bytes:

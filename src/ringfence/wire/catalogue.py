@@ -49,6 +49,10 @@ FAILED: Final = 28
 CONVICT: Final = 30
 COUNT_SPOOL: Final = 32
 SPOOL_COUNTS: Final = 33
+SHADOW: Final = 34
+SHADOW_COUNTS: Final = 35
+END_SHADOW: Final = 36
+SCANNER_ENDED: Final = 38
 EXAMINE: Final = 54
 EXAMINED: Final = 55
 GUILT: Final = 56
@@ -66,9 +70,15 @@ OFFER: Final = 84
 UPDATE_REPORT: Final = 86
 LOOK: Final = 88
 LOOK_ANSWER: Final = 89
+ACTIVATION: Final = 68
+ACTIVATION_ANSWER: Final = 69
+FAULT: Final = 92
+DISCONNECT: Final = 94
+REPLAY: Final = 96
+REPLAYED: Final = 97
 
 SCAN_BODY: Final = struct.Struct(">QQB7x")
-"""job, size_bytes, purpose (1 synchronous, 2 ahead)."""
+"""job, size_bytes, purpose (1 synchronous, 2 ahead, 3 shadow)."""
 
 VERDICT_BODY: Final = struct.Struct(">QBBBxI32s")
 """job, outcome, unknown reason, flags, rule index, SHA-256."""
@@ -84,6 +94,45 @@ SPAWNED_BODY: Final = struct.Struct(">Ii")
 
 KILL_BODY: Final = struct.Struct(">I")
 """slot."""
+
+SCANNER_ENDED_BODY: Final = struct.Struct(">IiI")
+"""slot, pid, wait status: of a scanner that nobody told to end."""
+
+SHADOW_BODY: Final = struct.Struct(">QQ")
+"""release number of the candidate; wall time in nanoseconds: what has not changed since is long known."""
+
+SHADOW_PATH_BYTES: Final = 256
+"""Of the path of the worst new block; a longer one is cut."""
+
+SHADOW_COUNTS_BODY: Final = struct.Struct(f">Q15Q{SHADOW_PATH_BYTES}s")
+"""release number of the candidate, counts in the order of `decide.shadow.ShadowCounts`, path of the worst new block."""
+
+FAULT_BODY: Final = struct.Struct(">QBB2xiQQ")
+"""release number, what happened (1 died, 2 burnt the time of a question, 3 killed by somebody else), 1 when the file is
+older than the release, the scanner's pid, device and inode of the file (0: none was in hand)."""
+
+FAULT_DIED: Final = 1
+FAULT_BURNT: Final = 2
+FAULT_KILLED: Final = 3
+
+SHADOW_COUNTERS: Final = (
+    "compared", "compared_old", "new_blocks", "vital_blocks", "known_blocks", "missed_blocks", "timeouts", "deaths",
+    "starved", "replayed", "dropped", "active_ns", "candidate_ns", "exhausted", "rule",
+)
+"""Names of the counts in a SHADOW_COUNTS frame, in order."""
+
+STEER_TELL: Final = 0
+STEER_PIN: Final = 1
+STEER_UNPIN: Final = 2
+STEER_HOLD: Final = 3
+STEER_LIFT: Final = 4
+
+ACTIVATION_BODY: Final = struct.Struct(">BB6xQ32s240s")
+"""what is wanted (a STEER number), 1 by force, version and SHA-256 of the release to pin (0: not named so), the
+operator's reason."""
+
+LOAD_BODY: Final = struct.Struct(">BB6x")
+"""1 at once, without a shadow; 1 although it was refused."""
 
 READY_BODY: Final = struct.Struct(f">Q32sQ{NAME_CHARACTERS_MAX}s")
 """release version, release SHA-256, release number, release name; all zero but from the zygote."""
@@ -133,6 +182,8 @@ FLAG_KNOWN: Final = 16
 
 PURPOSE_SYNCHRONOUS: Final = 1
 PURPOSE_AHEAD: Final = 2
+PURPOSE_SHADOW: Final = 3
+"""Nobody waits, nothing is taken from the table of known digests, and the courier hears nothing of it."""
 
 @dataclass(slots=True)
 class GateCounters:
@@ -194,6 +245,12 @@ MESSAGES: Final = (
     Message(CONVICT, "convict", "warden", "gate", CONVICT_BODY.format, 0, "What the breaker has tripped stays so."),
     Message(COUNT_SPOOL, "count_spool", "warden", "courier", "", 0, "Say what waits in the spool."),
     Message(SPOOL_COUNTS, "spool_counts", "courier", "warden", SPOOL_COUNTS_BODY.format, 0, "What waits in the spool."),
+    Message(SHADOW, "shadow", "warden", "gate", SHADOW_BODY.format, 3, "Compare a candidate with the active release."),
+    Message(SHADOW_COUNTS, "shadow_counts", "gate", "warden", SHADOW_COUNTS_BODY.format, 0, "What was seen so far."),
+    Message(END_SHADOW, "end_shadow", "warden", "gate", "", 0, "Stop comparing."),
+    Message(
+        SCANNER_ENDED, "scanner_ended", "zygote", "gate", SCANNER_ENDED_BODY.format, 0, "How it ended by itself."
+    ),
     Message(40, "sighting", "gate", "courier", "variable", 0, "A detection or a skipped file (wire/detections.py)."),
     Message(41, "sighting_ack", "courier", "gate", ">QQ", 0, "Sightings up to that one are on disk."),
     Message(42, "findings", "scanner", "courier", "variable", 0, "Which rules and patterns matched."),
@@ -206,7 +263,7 @@ MESSAGES: Final = (
     Message(GUILT, "guilt", "zygote", "warden", RESULT_BODY.format, 0, "What was found out (wire/attribution.py)."),
     Message(STATUS, "status", "operator", "warden", "", 0, "Tell the host's status."),
     Message(STATUS_ANSWER, "status_answer", "warden", "operator", "variable", 0, "The host's status."),
-    Message(LOAD, "load", "operator", "warden", "", 1, "Use the release in this sealed memory file."),
+    Message(LOAD, "load", "operator", "warden", LOAD_BODY.format, 1, "Use the release in this sealed memory file."),
     Message(LOAD_ANSWER, "load_answer", "warden", "operator", "variable", 0, "Taken, or why not."),
     Message(MODE, "mode", "operator", "warden", MODE_BODY.format, 0, "Observe or enforce."),
     Message(MODE_ANSWER, "mode_answer", "warden", "operator", "variable", 0, "Done, or why not."),
@@ -218,6 +275,8 @@ MESSAGES: Final = (
     Message(LOOK, "look", "operator", "warden", "", 0, "Look for an update now."),
     Message(LOOK_ANSWER, "look_answer", "warden", "operator", "variable", 0, "How that look ended."),
     Message(STOP, "stop", "operator", "warden", "", 0, "End the sensor with the host unblocked."),
+    Message(ACTIVATION, "activation", "operator", "warden", ACTIVATION_BODY.format, 0, "Tell, pin, unpin, hold, lift."),
+    Message(ACTIVATION_ANSWER, "activation_answer", "warden", "operator", "variable", 0, "The record, or why not."),
     Message(
         70, "demand_start", "scan command", "scan worker", "", 1, "Load the release in this file (wire/demand.py)."
     ),
@@ -233,4 +292,8 @@ MESSAGES: Final = (
         "What was found in it, with the rules' texts.",
     ),
     Message(74, "demand_failed", "scan worker", "scan command", "variable", 0, "Cannot start: code, text and way out."),
+    Message(FAULT, "fault", "gate", "warden", FAULT_BODY.format, 0, "A scanner of the active release failed."),
+    Message(DISCONNECT, "disconnect", "warden", "gate", "", 0, "No release is to run: have no scanners."),
+    Message(REPLAY, "replay", "gate", "replayer", "variable", 0, "Open the file of this path."),
+    Message(REPLAYED, "replayed", "replayer", "gate", "", 1, "It is open; without a descriptor: it is not."),
 )

@@ -39,6 +39,7 @@ _EVENT_KINDS: Final = {
     HostEventKind.RELEASE_REFUSED: 9,
     HostEventKind.MODE_CHANGED: 10,
     HostEventKind.CLOCK_WENT_BACK: 11,
+    HostEventKind.RELEASE_TRIED: 12,
     HostEventKind.RULE_DISABLED: 30,
     HostEventKind.FAULT_EXAMINED: 31,
 }
