@@ -50,10 +50,10 @@ FOUND_S: Final = 150.0
 
 
 def load(scene: Scene, release: bytes) -> str:
-    """Give the running host a release; what it says against it, or ""."""
+    """Give the running host a release, to run as soon as it compiles; what it says against it, or ""."""
     sealed = operator_socket.sealed(release)
     received = operator_socket.ask(
-        str(scene.live.state.socket), catalogue.LOAD, b"", (sealed,), limits.OPERATOR_WAIT_MS
+        str(scene.live.state.socket), catalogue.LOAD, catalogue.LOAD_BODY.pack(1, 0), (sealed,), limits.OPERATOR_WAIT_MS
     )
     if received is None:
         return "no answer"

@@ -107,7 +107,7 @@ def store_damaged(stage: Stage, case: Case) -> str:
         live.sensor.close()
         began = time.monotonic()
         bent = 0
-        for path in _files_below(live.state.active_release.parent):
+        for path in _files_below(live.state.content):
             data = bytearray(path.read_bytes())
             if data:
                 data[chance.randrange(len(data))] ^= 0x80

@@ -7,6 +7,7 @@ import pytest
 from ringfence.host import activation_disk
 from ringfence.host.activation_disk import ActivationDisk
 from ringfence.model.activation import ReleaseKey, first_state
+from ringfence.model.conviction import NOT_CONVICTED
 from ringfence.model.verdict import Mode
 from ringfence.wire.activation_record import encode_activation
 
@@ -51,6 +52,16 @@ def test_ends_that_nobody_ordered_are_told_from_others(disk: ActivationDisk, mon
     assert disk.begin_life() == (clean, begun), "an orderly reboot"
     monkeypatch.setattr(activation_disk, "_boot_id", lambda: b"a third boot")
     assert disk.begin_life() == (not clean, begun), "the power went"
+
+
+def test_what_has_tripped_holds_for_its_release_alone(disk: ActivationDisk, tmp_path: Path) -> None:
+    convicted = NOT_CONVICTED.with_rule(7)
+    assert disk.conviction_of("a" * 64) == NOT_CONVICTED
+    disk.keep_conviction("a" * 64, convicted)
+    assert disk.conviction_of("a" * 64) == convicted
+    assert disk.conviction_of("b" * 64) == NOT_CONVICTED
+    (tmp_path / "active.conviction").write_bytes(b"nonsense")
+    assert disk.conviction_of("a" * 64) == NOT_CONVICTED
 
 
 def test_the_mode_is_the_operators_last_word(disk: ActivationDisk, tmp_path: Path) -> None:

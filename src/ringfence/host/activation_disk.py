@@ -1,4 +1,5 @@
-"""What the warden writes down about activation: the record, the mark of an orderly end, and the operator's mode.
+"""What the warden writes down: the record of activation, what the breaker has tripped, the mark of an orderly end, and
+the operator's mode.
 
 Everything here is replaced as a whole and durably.  What cannot be read says nothing: then the host begins with its
 baseline, which is what the record would end in anyway, and a report says so.
@@ -10,10 +11,12 @@ from typing import Final
 
 from ringfence.host.durable import write_durably
 from ringfence.model.activation import ActivationState
+from ringfence.model.conviction import NOT_CONVICTED, Conviction
 from ringfence.model.errors import DiskFull, RingfenceError
 from ringfence.model.limits import ACTIVATION_RECORD_BYTES_MAX
 from ringfence.model.verdict import Mode
 from ringfence.wire.activation_record import decode_activation, encode_activation
+from ringfence.wire.conviction import RECORD, decode_record, encode_record
 from ringfence.wire.mode_record import decode_mode, encode_mode
 
 _BOOT_ID: Final = "/proc/sys/kernel/random/boot_id"
@@ -28,6 +31,7 @@ class ActivationDisk:
     def __init__(self, content: str, mode: str) -> None:
         self._record = Path(content) / "activation.record"
         self._mark = Path(content) / "boot.mark"
+        self._conviction = Path(content) / "active.conviction"
         self._mode = Path(mode)
 
     def load(self) -> tuple[ActivationState | None, str]:
@@ -71,6 +75,18 @@ class ActivationDisk:
         except (OSError, RingfenceError):
             return given
         return said if given_then is given else given
+
+    def conviction_of(self, sha256: str) -> Conviction:
+        """What the breaker has tripped for this very release before; a record that cannot be read says nothing."""
+        try:
+            release, conviction = decode_record(_read(self._conviction, RECORD.size))
+        except (OSError, RingfenceError):
+            return NOT_CONVICTED
+        return conviction if release == sha256 else NOT_CONVICTED
+
+    def keep_conviction(self, sha256: str, conviction: Conviction) -> None:
+        """Raises DiskFull."""
+        write_durably(self._conviction, encode_record(sha256, conviction))
 
     def keep_mode(self, given: Mode, said: Mode) -> None:
         """Raises DiskFull."""

@@ -297,6 +297,8 @@ class ActivationDriver:
         if key is None or number != self._warden_state().wanted:
             return
         cause = self._faults.failed(what, pid, (device, inode), is_older=bool(older))
+        if key == self.state.kept.baseline.release:
+            return  # there is nothing to go back to: strikes keep the file away, and its rule is looked for
         if cause is not None:
             self.step(messages.EngineDied(key, cause))
 

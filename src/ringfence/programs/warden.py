@@ -8,7 +8,6 @@ import os
 import selectors
 import signal
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from ringfence.decide import warden as machine
@@ -23,7 +22,6 @@ from ringfence.host.channel import Channel, ChannelClosed, Received
 from ringfence.host.child import Arguments, failure_text, run_child
 from ringfence.host.children import Child, Children, Content, Setting
 from ringfence.host.disabled_rules import DisabledRules
-from ringfence.host.durable import write_durably
 from ringfence.host.marks import place_of
 from ringfence.host.release_store import ReleaseStore
 from ringfence.host.sandbox import die_with_parent
@@ -31,14 +29,12 @@ from ringfence.host.supervision import bound_memory, silence_of
 from ringfence.host.warden_notes import Notes
 from ringfence.model import limits
 from ringfence.model.boot import Level
-from ringfence.model.conviction import NOT_CONVICTED, Conviction
 from ringfence.model.errors import DiskFull, FrameRefused, RingfenceError
 from ringfence.model.fault import Finding
 from ringfence.model.records import HostEventKind
 from ringfence.model.verdict import Mode
 from ringfence.wire import catalogue
 from ringfence.wire.attribution import Examined, decode_examined
-from ringfence.wire.conviction import decode_record, encode_record
 from ringfence.wire.detections import STATUS_REPORT
 from ringfence.wire.frames import WAY_OUT, unpack_exact
 from ringfence.wire.sensor_reports import encode_status_report
@@ -79,7 +75,6 @@ class Warden:
         )
         directory = Path(arguments.one("content"))
         self._children = Children(setting, {}, DisabledRules(directory / "disabled"))
-        self._conviction = directory / "active.conviction"
         self._disk = ActivationDisk(str(directory), arguments.one("mode-record"))
         self._given_mode = Mode(arguments.number("mode"))
         self._state = machine.WardenState(mode=self._disk.wanted_mode(self._given_mode), release=0, wanted=0)
@@ -95,7 +90,7 @@ class Warden:
             _baseline(arguments),
             self._step,
             lambda: self._state,
-            partial(_kept_conviction, self._conviction),
+            self._disk.conviction_of,
             Guard(Level(arguments.number("level")).word),
             arguments.number("haste"),
         )
@@ -153,8 +148,6 @@ class Warden:
                 self._selector.register(child.channel, selectors.EVENT_READ, child)
             case messages.Kill(serial) if serial in children.by_serial:
                 self._kill(children.by_serial[serial])
-            case messages.KeepMode(mode):
-                self._keep_mode(mode)
             case messages.Arm(serial):
                 self._tell(serial, catalogue.ARM)
             case messages.Retire(serial):
@@ -163,8 +156,8 @@ class Warden:
                 self._tell(gate, catalogue.SET_MODE, catalogue.MODE_BODY.pack(mode))
             case messages.Connect() | messages.Disconnect() | messages.Convict() | messages.WatchGate():
                 self._introduce(command)
-            case messages.KeepConviction(release, conviction):
-                self._keep_conviction(release, conviction)
+            case messages.KeepMode() | messages.KeepConviction():
+                self._keep(command)
             case messages.Note():
                 self._note(command)
             case _:
@@ -205,21 +198,20 @@ class Warden:
             self._children.active_release = note.number
         self._notes.take(note)
 
-    def _keep_mode(self, mode: Mode) -> None:
-        """Write the operator's word down; a full disk costs that it is forgotten at the next start."""
+    def _keep(self, command: messages.KeepMode | messages.KeepConviction) -> None:
+        """Write the operator's word down, or what the breaker has tripped; a full disk only costs that."""
         try:
-            self._disk.keep_mode(self._given_mode, mode)
+            match command:
+                case messages.KeepMode(mode):
+                    self._disk.keep_mode(self._given_mode, mode)
+                case messages.KeepConviction(number, conviction) if number in self._children.contents:
+                    self._disk.keep_conviction(self._children.contents[number].sha256, conviction)
+                case _:
+                    pass
         except DiskFull as full:
-            self._notes.event(HostEventKind.MODE_CHANGED, "store", f"it could not be kept: {full.what}")
-
-    def _keep_conviction(self, number: int, conviction: Conviction) -> None:
-        """Write down what the breaker has tripped; a full disk costs that it is forgotten at the next start."""
-        if number not in self._children.contents:
-            return
-        try:
-            write_durably(self._conviction, encode_record(self._children.contents[number].sha256, conviction))
-        except DiskFull as full:
-            self._notes.event(HostEventKind.BREAKER_RELEASE, "store", f"it could not be kept: {full.what}")
+            is_mode = isinstance(command, messages.KeepMode)
+            kind = HostEventKind.MODE_CHANGED if is_mode else HostEventKind.BREAKER_RELEASE
+            self._notes.event(kind, "store", f"it could not be kept: {full.what}")
 
     def _hear(self, child: Child) -> None:
         """Frames of one child.  Whoever breaks the protocol is killed."""
@@ -480,15 +472,6 @@ def _tripped(body: bytes) -> messages.ReleaseConvicted | messages.RuleConvicted:
     if int(kind) != Tripped.RULE or int(rule) >= limits.RULES_MAX:
         raise FrameRefused(f"a breaker that tripped {kind!r} for rule {rule!r}", WAY_OUT)
     return messages.RuleConvicted(int(release), int(rule))
-
-
-def _kept_conviction(path: Path, sha256: str) -> Conviction:
-    """What was tripped for this very release before this start; a record that cannot be read says nothing."""
-    try:
-        release, conviction = decode_record(path.read_bytes())
-    except (OSError, FrameRefused):
-        return NOT_CONVICTED
-    return conviction if release == sha256 else NOT_CONVICTED
 
 
 def _baseline(arguments: Arguments) -> Content:
