@@ -33,6 +33,7 @@ PROFILES: tuple[Profile, ...] = (
     processes.SCANNER,
     processes.GATE,
     processes.GATE_THREAD,
+    processes.replayer(("/srv",)),
 )
 PTRACE_ATTACH = 16
 

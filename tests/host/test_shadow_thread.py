@@ -1,5 +1,6 @@
 """The gate's shadow: what it compares, and that nobody ever waits for it, whatever hangs."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -24,6 +25,10 @@ from ringfence.wire.frames import HEADER
 ME = os.getpid()
 
 
+BORN: "list[FakeZygote]" = []
+"""Everyone that this test has made."""
+
+
 class FakeZygote(threading.Thread):
     """A zygote whose scanners say of each file what `answers` says of its content; a thread of its own."""
 
@@ -32,10 +37,25 @@ class FakeZygote(threading.Thread):
         self.ours, self.theirs = Channel.pair()
         self.answers = answers
         self.spawned = self.killed = 0
+        self.scanners: list[tuple[threading.Thread, socket.socket]] = []
+        BORN.append(self)
         self.start()
 
+    def end(self) -> None:
+        """No thread outlives its test: another test may fork."""
+        for channel in (self.ours, self.theirs):
+            with contextlib.suppress(OSError):
+                channel.socket.shutdown(socket.SHUT_RDWR)
+        self.join(5)
+        for thread, end in self.scanners:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            thread.join(5)
+            end.close()
+            assert not thread.is_alive()
+        assert not self.is_alive()
+
     def run(self) -> None:
-        scanners: list[threading.Thread] = []
         try:
             while (received := self.ours.receive()) is not None:
                 if received.frame.type == catalogue.KILL:
@@ -43,14 +63,14 @@ class FakeZygote(threading.Thread):
                     continue
                 self.spawned += 1
                 end = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=received.descriptors[0])
-                scanners.append(threading.Thread(target=self._scan, args=(end,), daemon=True))
-                scanners[-1].start()
+                self.scanners.append((threading.Thread(target=self._scan, args=(end,), daemon=True), end))
+                self.scanners[-1][0].start()
                 self.ours.send(catalogue.SPAWNED, catalogue.SPAWNED_BODY.pack(0, ME))
         except ChannelClosed:
             self.ours.close()
 
     def _scan(self, end: socket.socket) -> None:
-        with end:
+        with end, contextlib.suppress(OSError):
             while True:
                 message, passed, _, _ = socket.recv_fds(end, 256, 4)
                 if not message:
@@ -122,6 +142,13 @@ class Stage:
         self.replayer.close()
         for zygote in (self.candidate, self.active):
             zygote.join(5)
+
+
+@pytest.fixture(autouse=True)
+def _nobody_stays() -> Iterator[None]:
+    yield
+    while BORN:
+        BORN.pop().end()
 
 
 @pytest.fixture(autouse=True)

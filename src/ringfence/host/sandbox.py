@@ -137,13 +137,14 @@ def set_capabilities(capabilities: frozenset[int]) -> None:
 
 def prove(profile: Profile) -> None:
     """Try what must be impossible now.  Raises InternalError naming the first act that still works."""
-    acts: dict[str, Callable[[], object]] = {
+    acts: dict[str, Callable[[], object]] = {}
+    if profile.access is None or not profile.access.reads(_SECRET):
+        acts[f"open {_SECRET}"] = lambda: os.close(os.open(_SECRET, os.O_RDONLY | os.O_CLOEXEC))
+    acts |= {
         "make a raw socket": lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP).close(),
         "trace the parent": lambda: _trace(os.getppid()),
         "run a program": lambda: os.execv("/bin/true", ["true"]),  # noqa: S606 - must fail; nothing runs
     }
-    if profile.access is None or not profile.access.reads(_SECRET):
-        acts[f"open {_SECRET}"] = lambda: os.close(os.open(_SECRET, os.O_RDONLY | os.O_CLOEXEC))
     if profile.uid:
         acts["become root"] = lambda: os.setresuid(0, 0, 0)
     if profile.access is None or not profile.access.connect:
