@@ -352,6 +352,27 @@ def test_an_end_of_the_host_counts_against_what_ran() -> None:
     assert kept.refused[0].reason is Reason.HOST_CRASHED
 
 
+def test_an_end_of_the_host_after_a_long_calm_counts_against_nobody() -> None:
+    book = booted(with_good(V2)).wait(limits.STEADY_MS - TICK)
+    assert book.kept == with_good(V2)
+    book.wait(TICK)
+    assert book.kept == with_good(V2, steady=True)
+    booted(book.kept, clean=False).expects(Persist(with_good(V2)), Run(V2))
+    booted(book.kept).expects(Persist(with_good(V2)), Run(V2))
+    book.on(EngineDied(V2, Cause.CRASHED))
+    assert not book.kept.steady
+
+
+def test_but_against_a_trial_it_counts_whenever_it_comes() -> None:
+    soaked = soaking(V3, with_good(V2)).wait(limits.SOAK_MS - TICK)
+    compiled = booted(with_good(V2)).wait(limits.STEADY_MS).on(Offered(V3, 3))
+    for book in (soaked, compiled):
+        again = booted(book.kept, clean=False)
+        assert again.kept.candidate is not None
+        assert again.kept.candidate.attempts == 2
+        assert again.kept.chain[0].deaths == 0
+
+
 def test_an_end_of_the_host_while_nothing_ran_counts_against_nobody() -> None:
     assert booted(given_up(), clean=False).acts(Idle()).kept == given_up()
 

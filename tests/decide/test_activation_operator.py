@@ -306,6 +306,13 @@ def test_after_an_end_that_cannot_be_written_down_only_the_baseline_runs_until_i
     assert book.kept.arrival.how is How.RETURNED
 
 
+def test_caution_does_not_ask_how_long_it_was_calm() -> None:
+    """A disk that cannot be written would keep saying so."""
+    steady = replace(with_good(V2), steady=True)
+    book = booted(steady, clean=False).on(PersistFailed("read-only")).acts(Run(BASE))
+    assert book.kept.chain[0].deaths == 0
+
+
 def test_a_later_failure_is_not_taken_for_that() -> None:
     book = booted(with_good(V2), clean=False).on(EngineReady(V2)).on(Held("")).on(PersistFailed("")).acts()
     assert book.state.runs == V2

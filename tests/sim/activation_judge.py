@@ -99,8 +99,11 @@ class Judge:
         self.all_forgiven = 0
         self.culprit = 0
         self.blamed = 0
-        self.shadow_ms = self.soak_ms = self.compared_files = 0
+        self.shadow_ms = self.soak_ms = self.life_ms = self.compared_files = 0
         self.blind = self.was_blind = False
+        self.has_begun = True
+        """Nothing has run yet in this life of the warden."""
+
         self.beginning: Offered | None = None
         """A trial that was accepted in the step in hand."""
 
@@ -109,6 +112,7 @@ class Judge:
     def time_passes(self) -> None:
         """One unit, during which everything stayed as it is."""
         world, candidate = self.world, self.world.live.kept.candidate
+        self.life_ms = self.life_ms + UNIT_MS if world.running is not None and world.running.ready else 0
         calm = BASELINE if world.running is None else world.running.release if world.running.ready else 0
         if calm and candidate is not None and candidate.stage is Stage.SOAKING:
             self.soak_ms += UNIT_MS
@@ -121,7 +125,7 @@ class Judge:
     def answers(self, number: int) -> None:
         """A new engine of this release answers."""
         del number
-        self.soak_ms = 0
+        self.soak_ms = self.life_ms = 0
 
     def compared(self, number: int, files: int) -> None:
         """So many files were compared with this candidate."""
@@ -153,7 +157,8 @@ class Judge:
         disk = self.world.disk
         self.blamed = 0
         if not clean and disk is not None:
-            blamed = disk.candidate.release if disk.candidate is not None else disk.arrival.release
+            ran = None if disk.steady else disk.arrival.release
+            blamed = disk.candidate.release if disk.candidate is not None else ran
             self.blamed = NUMBER[blamed] if blamed is not None else 0
             self.ends_blamed[self.blamed] += 1
         # what is not on the disk was neither blamed nor forgiven
@@ -165,8 +170,9 @@ class Judge:
                 self.all_slack += lost
         self.unwritten = [0] * _RELEASES
         self.culprit = 0
-        self.soak_ms = self.shadow_ms = self.compared_files = 0
+        self.soak_ms = self.shadow_ms = self.life_ms = self.compared_files = 0
         self.blind = False
+        self.has_begun = True
 
     def forgets(self, *, clean: bool) -> None:
         """The record is lost: a host that knows nothing begins anew, with its baseline for all that anybody knows."""
@@ -211,6 +217,11 @@ class Judge:
             require(trial is not None and NUMBER[trial.release] == number, f"{what} and the disk knows no such trial")
         require(kept.refusal_of(KEYS[number].sha256) is None or tried, f"{what} although it is refused")
         require(number not in self.refused or number in self.legal, f"{what} although it was refused")
+        early = self.has_begun and not compiles and not self.world.live.unkept
+        require(
+            not early or disk is None or not disk.steady, f"{what} and the disk calls it steady before it has begun"
+        )
+        self.has_begun = self.has_begun and compiles
         require(not self.blind or number == BASELINE, f"{what} although the end of the host could not be written down")
 
     def forgotten(self, number: int) -> None:
@@ -301,6 +312,11 @@ class Judge:
             just = after.refusal_of(one.release.sha256) is not None or room or lost or guarded
             require(just, f"good release {NUMBER[one.release]} is gone")
         require(after.baseline.release == KEYS[BASELINE], "the baseline does not end the chain")
+        if after.steady and not before.steady:
+            require(self.life_ms >= limits.STEADY_MS, f"steady after {self.life_ms} ms")
+            require(
+                after.candidate is None or after.candidate.stage is not Stage.SOAKING, "what soaks is called steady"
+            )
         tried = after.candidate
         if tried is not None and tried.stage is Stage.SOAKING and before.candidate != tried:
             self._shadow_was_real(before.candidate, tried)

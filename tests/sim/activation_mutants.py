@@ -199,6 +199,15 @@ MUTANTS: Final[dict[str, Mutant]] = {
         "        refuse_candidate(turn, Reason.BREAKER, event.text)",
         "        pass",
     ),
+    "calls everything steady": (RULES, "turn.state.steady_ms >= limits.STEADY_MS", "True"),
+    "calls what soaks steady": (TURN, "state.ready and stage is not Stage.SOAKING else 0", "state.ready else 0"),
+    "stays steady over a start": (RULES, "    turn.keep(steady=False)\n", ""),
+    "blames who was steady": (RULES, "elif not turn.kept.steady and ran", "elif ran"),
+    "never blames who was steady once": (
+        TURN,
+        "calm_steps=0, steady=False)\n            self.note",
+        "calm_steps=0)\n            self.note",
+    ),
     # 9: refusals
     "forgets a refused candidate": (
         TRIAL,

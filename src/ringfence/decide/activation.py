@@ -17,7 +17,9 @@ Rules:
     end of the host that nobody ordered while it was tried.  What its child says itself refuses it at once.
  7. *The way back.*  Good releases stand in a chain, the one proven last first, the packaged baseline last.  One that
     dies `RELEASE_DEATHS_MAX` times is refused and the next runs.  Deaths belong to the release: those of the trial
-    count on, `FORGIVE_STEPS` x `FORGIVE_STEP_MS` of calm while it runs forgive one.
+    count on, `FORGIVE_STEPS` x `FORGIVE_STEP_MS` of calm while it runs forgive one.  An end of the host that nobody
+    ordered is a death of what ran, unless that had answered for `STEADY_MS`: a good release has lived through a soak,
+    and the power is cut far more often than a release that was calm so long takes a host down.
  8. *The end of the way.*  The baseline is never refused.  At `RELEASE_DEATHS_MAX` nothing runs until one is forgiven:
     host up, sensor reduced, no loop.  A new release is tried all the same.  So, between two words from outside, content
     costs a host at most `GOOD_RELEASES_MAX` x `RELEASE_DEATHS_MAX` + `TRIAL_STARTS_MAX` deaths, each followed by at
@@ -118,6 +120,7 @@ def _booted(turn: Turn, event: Booted) -> None:
     if not event.clean:
         turn.note(unclean=True)
         _host_went_down(turn, candidate, ran)
+    turn.keep(steady=False)
     if event.begun and event.guard in (Guard.PREVIOUS, Guard.BASELINE):
         _refuse_what_did_not_boot(turn, candidate, ran, only_baseline=event.guard is Guard.BASELINE)
     candidate = turn.kept.candidate
@@ -130,10 +133,10 @@ def _booted(turn: Turn, event: Booted) -> None:
 
 
 def _host_went_down(turn: Turn, candidate: Candidate | None, ran: ReleaseKey | None) -> None:
-    """One end counts once: against what is new, if anything is."""
+    """One end counts once: against what is new, if anything is; else against what ran, unless it was steady."""
     if candidate is not None:
         candidate_died(turn, candidate, Reason.HOST_CRASHED)
-    elif ran is not None and (good := turn.kept.find(ran.sha256)) is not None:
+    elif not turn.kept.steady and ran is not None and (good := turn.kept.find(ran.sha256)) is not None:
         good_died(turn, good, Reason.HOST_CRASHED)
 
 
@@ -238,6 +241,8 @@ def _tick(turn: Turn, event: Tick) -> None:
     if turn.state.calm_ms >= limits.FORGIVE_STEP_MS:
         turn.note(calm_ms=turn.state.calm_ms - limits.FORGIVE_STEP_MS)
         _forgive(turn)
+    if turn.state.steady_ms >= limits.STEADY_MS:
+        turn.keep(steady=True)
 
 
 def _forgive(turn: Turn) -> None:

@@ -182,7 +182,7 @@ def good_died(turn: Turn, good: Proven, reason: Reason) -> None:
     """Rules 7 and 8."""
     died = replace(good, deaths=min(good.deaths + 1, limits.RELEASE_DEATHS_MAX))
     turn.report(ReportKind.DIED, good.release, f"{died.deaths} of {limits.RELEASE_DEATHS_MAX}", reason)
-    turn.keep(chain=tuple(died if one is good else one for one in turn.kept.chain), calm_steps=0)
+    turn.keep(chain=tuple(died if one is good else one for one in turn.kept.chain), calm_steps=0, steady=False)
     turn.note(calm_ms=0)
     if died.deaths >= limits.RELEASE_DEATHS_MAX:
         refuse_good(turn, died, reason, f"{died.deaths} times")

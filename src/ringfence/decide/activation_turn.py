@@ -55,6 +55,9 @@ class Activation:
     """Time of the candidate in its stage."""
 
     calm_ms: int = 0
+    steady_ms: int = 0
+    """How long the good release that runs has answered in this life."""
+
     retry_ms: int = 0
     counts: ShadowCounts = NO_COUNTS
     aside: str = ""
@@ -138,6 +141,7 @@ class Turn:
             last_ms=now_ms,
             stage_ms=state.stage_ms + passed_ms if counts else state.stage_ms,
             calm_ms=state.calm_ms + passed_ms if calm else state.calm_ms,
+            steady_ms=state.steady_ms + passed_ms if state.ready and stage is not Stage.SOAKING else 0,
             retry_ms=max(state.retry_ms - passed_ms, 0),
             aside_ms=aside_ms,
             aside=state.aside if aside_ms else "",
@@ -167,8 +171,8 @@ class Turn:
                 how = How.SWITCHED_OFF if self.state.off else How.GAVE_UP
             elif self.state.cautious:
                 how = How.CAUTIOUS
-            self.keep(arrival=Arrival(release, how, self.wall_s), calm_steps=0)
-            self.note(calm_ms=0)
+            self.keep(arrival=Arrival(release, how, self.wall_s), calm_steps=0, steady=False)
+            self.note(calm_ms=0, steady_ms=0)
             self.report(ReportKind.IDLE if release is None else ReportKind.RUNS, release, how)
         if release != self.state.runs:
             self.again = True

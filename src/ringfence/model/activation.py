@@ -231,6 +231,10 @@ class ActivationState:
     calm_steps: int = 0
     """Steps of `FORGIVE_STEP_MS` without harm since a death was last forgiven or added."""
 
+    steady: bool = False
+    """What runs is good and has answered for `STEADY_MS` in this life of the warden: if the host goes down now, it was
+    hardly that."""
+
     def __post_init__(self) -> None:
         _require(1 <= len(self.chain) <= limits.GOOD_RELEASES_MAX, "the chain is empty or too long")
         _require(len(self.refused) <= limits.REFUSED_RELEASES_MAX, "more refusals than are kept")

@@ -1241,6 +1241,10 @@ FORGIVE_STEPS: Final = 6
 """Steps of calm that forgive one death: a host that is switched off every evening forgives, a release that kills every
 other hour is refused on the same day."""
 
+STEADY_MS: Final = 120_000
+"""How long a good release has to answer before an end of the host is no longer held against it: twice what the boot
+guard asks of a healthy boot.  It has lived through a whole soak once; from then on a cut of the power is likelier."""
+
 REFUSED_RELEASES_MAX: Final = 64
 """Refusals that a host remembers one by one: months of nothing but bad releases.  Past it the oldest becomes a rank."""
 

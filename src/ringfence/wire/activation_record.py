@@ -10,11 +10,12 @@
     pin 7 5a5a… 1800000100 the operator's reason
     hold 1800000100 the operator's reason
     calm 4
+    steady
     sha256 …
 
 No JSON: the warden, which is root, writes and reads it, and imports no parser (promise 1 in docs/promises.md).  A
 person in front of a machine that does not boot can read it all the same.  Lines stand in this order; those from
-`trying` to `calm` only where there is something to say.  What `encode_activation` would not have written is refused
+`trying` to `steady` only where there is something to say.  What `encode_activation` would not have written is refused
 with its line: a flipped bit and a torn end show in the digest, everything else in the words.
 """
 
@@ -68,6 +69,8 @@ def encode_activation(state: ActivationState) -> bytes:
         lines.append(_line("hold", state.hold.at_s, state.hold.text))
     if state.calm_steps:
         lines.append(_line("calm", state.calm_steps))
+    if state.steady:
+        lines.append("steady")
     body = "".join(f"{line}\n" for line in lines).encode()
     return body + f"{_DIGEST} {hashlib.sha256(body).hexdigest()}\n".encode()
 
@@ -125,8 +128,9 @@ def _read(lines: "_Lines") -> ActivationState:
         at_s = lines.number()
         hold = Hold(lines.text(), at_s)
     calm_steps = lines.number() if lines.begin("calm") else 0
+    steady = lines.begin("steady")
     lines.end()
-    return ActivationState(tuple(chain), arrival, candidate, tuple(refused), *forgotten, pin, hold, calm_steps)
+    return ActivationState(tuple(chain), arrival, candidate, tuple(refused), *forgotten, pin, hold, calm_steps, steady)
 
 
 def _line(word: str, *values: ReleaseKey | str | int) -> str:

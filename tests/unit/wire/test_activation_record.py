@@ -60,6 +60,7 @@ def states(draw: st.DrawFn) -> ActivationState:
         pin=draw(st.none() | st.builds(Pin, KEYS, TEXTS, TIMES)),
         hold=draw(st.none() | st.builds(Hold, TEXTS, TIMES)),
         calm_steps=draw(st.integers(0, limits.FORGIVE_STEPS - 1)),
+        steady=draw(st.booleans()),
     )
 
 
@@ -80,6 +81,7 @@ RICH = ActivationState(
     pin=Pin(key(7), "8 blocks « make »", 1_800_000_100),
     hold=Hold("", 1_800_000_100),
     calm_steps=4,
+    steady=True,
 )
 RECORD = encode_activation(RICH)
 LINES = RECORD.decode().splitlines()[:-1]
@@ -133,6 +135,7 @@ def test_a_person_can_read_it() -> None:
         f"pin 7 {7:064x} 1800000100 8 blocks « make »",
         "hold 1800000100",
         "calm 4",
+        "steady",
     ] == LINES
 
 
@@ -212,8 +215,9 @@ def test_a_strange_word_is_refused_or_is_our_own_spelling_of_another_state(lines
         (7, "forgotten 3", "line 8: the line ends too early"),
         (10, "calm 4 ", "line 11: the line has more words than are expected"),
         (10, "calm 0", "another spelling"),
-        (10, "notes 4", "line 11: a word that is unknown, or not expected here"),
-        (10, "", "line 11: a word that is unknown, or not expected here"),
+        (11, "notes 4", "line 12: a word that is unknown, or not expected here"),
+        (11, "", "line 12: a word that is unknown, or not expected here"),
+        (11, "steady 1", "line 12: the line has more words than are expected"),
     ],
 )
 def test_a_refusal_says_where_and_what(at: int, line: str, what: str) -> None:
