@@ -312,6 +312,8 @@ class Judge:
             just = after.refusal_of(one.release.sha256) is not None or room or lost or guarded
             require(just, f"good release {NUMBER[one.release]} is gone")
         require(after.baseline.release == KEYS[BASELINE], "the baseline does not end the chain")
+        same = after.arrival.release == before.arrival.release
+        require(same or not after.steady, "what has just begun to run is called steady")
         if after.steady and not before.steady:
             require(self.life_ms >= limits.STEADY_MS, f"steady after {self.life_ms} ms")
             require(
