@@ -170,7 +170,7 @@ class World:
                 self.bad.add(self.releases)
             self.loads_ms.append(self.now_ms)
             self.step(messages.TryRelease(self.releases))
-        if self.trips.randrange(100) < self.moods.operator // 2:
+        if self.trips.randrange(100) < 2 * self.moods.operator:
             self.go_back()
         if self.rng.randrange(100) < self.moods.operator:
             self.step(messages.ModeWanted(self.rng.choice(list(Mode))))
@@ -393,12 +393,16 @@ class World:
     def check_zygotes(self) -> None:
         """Each zygote serves, is to serve, is tried, or ends."""
         kept = (self.state.release, self.state.wanted, self.state.trial)
+        seen: set[int] = set()
         for known in self.state.of(Kind.ZYGOTE):
             one = self.living.get(known.serial)
             if one is None or one.killed or known.stage is Stage.DRAINING or self.state.stopping:
                 continue
             if known.release not in kept:
                 raise Violation(f"zygote {known.serial} holds release {known.release}, which nobody wants")
+            if known.release in seen:
+                raise Violation(f"zygote {known.serial} is the second one of release {known.release}")
+            seen.add(known.release)
 
     def check_convictions(self) -> None:
         """Every gate spares what the breaker has tripped, no more; so will the next start, and the status says so."""
