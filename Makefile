@@ -72,6 +72,11 @@ fmt: $(PYTHON_STAMP) ## Sort imports and apply the linter's safe corrections
 content: $(PYTHON_STAMP) ## Build the packaged starter release anew from content/starter
 	$(BIN)/ringfence content build content/starter -o src/ringfence/content_files/starter.release
 
+.PHONY: rescue
+rescue: $(PYTHON_STAMP) ## Write build/rescue.pyz, which repairs the disk of a machine that does not boot
+	mkdir -p build
+	$(BIN)/ringfence rescue --write-tool build/rescue.pyz
+
 .PHONY: docs
 docs: $(PYTHON_STAMP) ## Write the generated documents anew, and the README's figures from build/bench.json
 	$(BIN)/python tools/generate_docs.py

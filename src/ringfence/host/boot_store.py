@@ -69,6 +69,17 @@ class BootStore:
         finally:
             os.close(descriptor)
 
+    def switch(self, *, off: bool) -> None:
+        """The file that keeps systemd from starting the sensor, even where the guard cannot run.  Raises DiskFull."""
+        path = f"{os.path.dirname(self.path)}/off"
+        try:
+            if off:
+                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | _SAFELY, 0o600))
+            elif os.path.lexists(path):
+                os.unlink(path)
+        except OSError as error:
+            raise _unwritable(path, error) from error
+
     def activation_digest(self) -> bytes:
         """SHA-256 of the sensor's activation record; `NO_DIGEST` while there is none that can be read."""
         data = _read(self._activation, ACTIVATION_RECORD_BYTES_MAX)

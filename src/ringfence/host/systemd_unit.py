@@ -113,6 +113,7 @@ def unit_text(installation: Installation) -> str:
         guard=GUARD_UNIT,
         health=HEALTH_UNIT,
         run=RUN_DIRECTORY,
+        off=quoted(f"{installation.state}/boot/off"),
         mounts=" ".join(quoted(place.path) for place in installation.protected),
         state_directory=_STATE_DIRECTORY if installation.state == DEFAULT_STATE else "",
         starts=limits.UNIT_STARTS_MAX,
@@ -151,6 +152,7 @@ RequiresMountsFor={mounts}
 Wants={guard} {health}
 After={guard}
 ConditionPathExists=!{run}/off
+ConditionPathExists=!{off}
 StartLimitIntervalSec={starts_window_s}
 StartLimitBurst={starts}
 

@@ -1299,6 +1299,7 @@ PERSIST_RETRY_MS: Final = 5_000
 
 ACTIVATION_TEXT_CHARACTERS_MAX: Final = 240
 """Text of a refusal, pin or hold: a rule's error or a person's reason in one line."""
+
 # --- keys and signed metadata -------------------------------------------------------------------------------------
 
 KEY_FILE_BYTES_MAX: Final = 16_384
@@ -1375,6 +1376,7 @@ ONLINE_WARNING_DAYS: Final = 1
 
 ACTIVATION_RECORD_BYTES_MAX: Final = 131_072
 """The record of activation: all refusals at their bound, each character in four bytes, take half of it."""
+
 # --- fetching what is signed --------------------------------------------------------------------------------------
 
 METADATA_ROTATIONS_FILES_MAX: Final = 256
@@ -1444,9 +1446,13 @@ BOOT_HISTORY_ENTRIES_MAX: Final = 32
 BOOT_LOOK_MS: Final = 2_000
 """How often the boot guard looks whether the machine is up: each look starts a program."""
 
-BOOT_GUARD_START_S: Final = 20
-"""Longest run of the boot guard before the sensor starts without its word, carefully: reading and writing one sector
-takes milliseconds."""
+RESCUES_KEPT_MAX: Final = 99
+"""Things of one name that `ringfence rescue` has taken away and keeps: nobody repairs one disk more often."""
+
+BOOT_GUARD_START_S: Final = 90
+"""Longest run of the boot guard before the sensor starts without its word, carefully.  It takes milliseconds, but on a
+machine that is starved at boot an interpreter alone takes seconds, and nobody else waits for it."""
+
 # --- looking for updates ------------------------------------------------------------------------------------------
 
 UPDATE_INTERVAL_MS: Final = 900_000

@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "host boot-state": ("ringfence.programs.host_boot_state", "Show how the last boots went, and the sensor's say."),
     "host sensor": ("ringfence.programs.host_sensor", "Switch the sensor off until told otherwise, or on again."),
     "host install": ("ringfence.programs.host_install", "Install the sensor as hardened systemd units."),
+    "rescue": ("ringfence.programs.rescue", "Repair the disk of a machine that does not boot, from outside."),
     "content build": ("ringfence.programs.content_build", "Build a release from a directory of rules."),
     "content prove": ("ringfence.programs.content_prove", "Prove that a release cannot hurt a host."),
     "content show": ("ringfence.programs.content_show", "Show what a release holds."),

@@ -56,6 +56,7 @@ def _write_down(state: str, level: Level) -> None:
         store.make()
     told = machine.Told(level, Reason.OPERATOR, store.activation_digest())
     store.write(machine.step(record or machine.FIRST, told, now_s()))
+    store.switch(off=level is Level.OFF)
 
 
 def _service(verb: str) -> None:
