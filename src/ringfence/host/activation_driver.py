@@ -134,7 +134,8 @@ class ActivationDriver:
     def begin(self) -> None:
         """The warden's first event after its own `Begin`."""
         clean, begun = self._disk.begin_life()
-        self.step(messages.Booted(clean, self._guard, begun=begun))
+        ordered = self._guard is not messages.Guard.NORMAL  # once: also to a host that hangs on its way up
+        self.step(messages.Booted(clean, self._guard, begun=begun or ordered))
         self._store.retain(self.state.kept.files)
 
     def step(self, event: messages.Event) -> None:

@@ -15,7 +15,7 @@ from typing import Final
 from ringfence.decide import boot_guard as machine
 from ringfence.model.boot import NO_DIGEST, BootRecord, Level, Reason
 from ringfence.model.errors import DiskFull, PathRefused
-from ringfence.model.limits import ACTIVATION_RECORD_BYTES_MAX, RESCUES_KEPT_MAX, STATE_MARKER_BYTES_MAX
+from ringfence.model.limits import ACTIVATION_RECORD_BYTES_MAX, RESCUED_KEPT_ENTRIES_MAX, STATE_MARKER_BYTES_MAX
 from ringfence.wire.boot_record import FILE_BYTES, decode_file, writes
 
 MARKER: Final = "ringfence-state.json"
@@ -198,12 +198,12 @@ def _read(directory: int, name: str, bytes_max: int) -> bytes:
 def _set_aside(directory: int, name: str) -> str:
     """Give what is called `name` another name, which nothing has; returns it.  Raises OSError."""
     names = set(os.listdir(directory))
-    for number in range(1, RESCUES_KEPT_MAX + 1):
+    for number in range(1, RESCUED_KEPT_ENTRIES_MAX + 1):
         kept = f"{name}.rescued-{number}"
         if kept not in names:
             os.rename(name, kept, src_dir_fd=directory, dst_dir_fd=directory)
             return kept
-    raise FileExistsError(0, f"{RESCUES_KEPT_MAX} older ones are kept already: remove some")
+    raise FileExistsError(0, f"{RESCUED_KEPT_ENTRIES_MAX} older ones are kept already: remove some")
 
 
 def _unwritable(path: str, error: OSError) -> DiskFull:

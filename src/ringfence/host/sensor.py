@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ringfence.host.channel import Channel, ChannelClosed
 from ringfence.host.child import reported
@@ -123,8 +123,9 @@ class Sensor:
         self._channel.close()
 
     def start_again(self) -> None:
-        """After the warden's death: another one."""
+        """After the warden's death: another one.  What the boot guard ordered was for the first."""
         self._process.wait()
+        self._wanted = replace(self._wanted, level=Level.NORMAL)
         self._channel.close()
         self._start()
 

@@ -1446,7 +1446,7 @@ BOOT_HISTORY_ENTRIES_MAX: Final = 32
 BOOT_LOOK_MS: Final = 2_000
 """How often the boot guard looks whether the machine is up: each look starts a program."""
 
-RESCUES_KEPT_MAX: Final = 99
+RESCUED_KEPT_ENTRIES_MAX: Final = 99
 """Things of one name that `ringfence rescue` has taken away and keeps: nobody repairs one disk more often."""
 
 BOOT_GUARD_START_S: Final = 90
