@@ -32,6 +32,7 @@ from ringfence.model.limits import (
     DETECTION_TECHNIQUE_ENTRIES_MAX,
     NAME_CHARACTERS_MAX,
     RULE_TEXT_CHARACTERS_MAX,
+    SIGMA_CONDITION_CHARACTERS_MAX,
     SIGMA_EXPANSION_NODES_MAX,
     SIGMA_FILE_BYTES_MAX,
 )
@@ -145,7 +146,7 @@ def _finding(
         line, column = place.line, place.column
         top = document.value
         rule = str(top.get("id", "") or "")[:64] if isinstance(top, dict) else ""
-    return Finding(file, line, column, code, level, rule, text)
+    return Finding(file, line, column, code, level, rule, text[:RULE_TEXT_CHARACTERS_MAX])
 
 
 class _Reader:
@@ -195,6 +196,9 @@ class _Reader:
             self.refuse(
                 "sigma/correlation", "has a timeframe: hosts evaluate one event at a time", "detection", "timeframe"
             )
+        elif len(str(detection.get("condition"))) > SIGMA_CONDITION_CHARACTERS_MAX:
+            what = f"is longer than {SIGMA_CONDITION_CHARACTERS_MAX} characters"
+            self.refuse("sigma/size", what, "detection", "condition")
         elif (count := expansion_of(detection)) > SIGMA_EXPANSION_NODES_MAX:
             what = f"becomes up to {count} nodes and values when it is read, more than {SIGMA_EXPANSION_NODES_MAX}"
             self.refuse("sigma/size", what, "detection")

@@ -906,6 +906,9 @@ YAML_DEPTH_MAX: Final = 32
 YAML_NODES_MAX: Final = 65_536
 """Keys and values of a YAML file that an author writes: the largest public Sigma rule has 5,000."""
 
+SIGMA_CONDITION_CHARACTERS_MAX: Final = 16_384
+"""Condition of a Sigma rule: the longest public one has 500; pySigma needs 50 us for each bracket."""
+
 SIGMA_EXPANSION_NODES_MAX: Final = 65_536
 """What one Sigma rule may become while pySigma reads it: half a second and 50 MB.  Hosts take less than a third."""
 

@@ -136,6 +136,7 @@ def test_an_escaped_backslash_before_a_star_is_a_backslash_and_a_wildcard() -> N
         (conditioned("selection\n    timeframe: 5m"), "sigma/correlation", (20, 5), "timeframe"),
         (conditioned("selection | count() > 5"), "sigma/condition", (19, 5), ""),
         (conditioned("selection and nope"), "sigma/condition", (19, 5), "nope"),
+        (conditioned("(" * 16_385), "sigma/size", (19, 5), "longer than 16384"),
         (conditioned("5"), "sigma/condition", (19, 5), "TypeError"),
         (conditioned("not " * 3_000 + "selection"), "sigma/condition", (19, 5), "RecursionError"),
         (conditioned("not " * 60 + "selection"), "sigma/depth", (19, 5), "levels deep"),
