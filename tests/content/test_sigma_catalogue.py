@@ -29,12 +29,16 @@ TEXTS: Final = ("CommandLine", "CurrentDirectory", "Image", "LogonId", "ParentIm
 ELSEWHERE: Final = {
     "sigma/bound": "tests/unit/author/test_sigma_source.py: a text of 4,097 characters",
     "sigma/collection": "tests/unit/author/test_sigma_source.py: three lines",
+    "sigma/costly": "tests/unit/author/test_sigma_trial.py: a bound of nothing",
     "sigma/duplicate-id": "tests/unit/author/test_sigma_lint.py: needs two files",
     "sigma/filter": "tests/unit/author/test_sigma_source.py: three lines",
     "sigma/invalid": "tests/unit/author/test_sigma_source.py: many of them",
     "sigma/logsource": "tests/unit/author/test_sigma_source.py: two of them",
+    "sigma/matchers-differ": "tests/unit/author/test_sigma_trial.py: a matcher that lies",
     "sigma/matches-everything": "tests/unit/author/test_sigma_source.py: a keyword that is a star",
+    "sigma/noise": "tests/unit/author/test_sigma_trial.py: every compiler run",
     "sigma/size": "tests/unit/author/test_sigma_source.py: a megabyte, 20,001 values",
+    "sigma/slow": "tests/unit/author/test_sigma_trial.py: a thousand texts",
 }
 """Code of an error -> where its example is."""
 

@@ -673,6 +673,19 @@ MATCH_MEMO_CHARACTERS_MAX: Final = 256
 PROBE_EVENTS_MAX: Final = 48
 """Probe events of one rule: each of its fields long, and its first texts each in their place."""
 
+EVENT_RULE_US_MAX: Final = 50_000
+"""What one rule may take on one hostile event of 30,000 characters a field: the worst public rule takes a quarter."""
+
+EVENT_MEAN_US_MAX: Final = 50
+"""What all rules of one type of event may take for an ordinary event: 144 public Linux rules take 4, 1,417 for Windows
+28; a storm of process starts is ten thousand a second."""
+
+EVENT_TRIAL_USES_MAX: Final = 3
+"""How often a cost is measured before it is believed: another tenant can make a rule look slower, never faster."""
+
+ORDINARY_EVENTS_MAX: Final = 2_000
+"""Ordinary events that the rules of one type meet together."""
+
 EXAMPLE_TRIES_ENTRIES_MAX: Final = 256
 """Ways in which a condition may be true that are tried for an example: most rules have one that is found at once."""
 
