@@ -69,8 +69,8 @@ fmt: $(PYTHON_STAMP) ## Sort imports and apply the linter's safe corrections
 	$(BIN)/ruff check --fix .
 
 .PHONY: content
-content: $(PYTHON_STAMP) ## Build the packaged starter release anew from content/starter
-	$(BIN)/ringfence content build content/starter -o src/ringfence/content_files/starter.release
+content: $(PYTHON_STAMP) ## Build the packaged starter release anew from content/starter, and prove it
+	$(BIN)/ringfence content prove content/starter -o src/ringfence/content_files/starter.release --report build/proof.html
 
 .PHONY: rescue
 rescue: $(PYTHON_STAMP) ## Write build/rescue.pyz, which repairs the disk of a machine that does not boot

@@ -177,7 +177,7 @@ class Ringfence(Subject):
         log = fresh_log(self.place.home, "ringfence")
         words = [str(self.command), "up", "--state", str(self.state), "--protect", str(self.place.ground)]
         words += ["--mode", "enforce", "--listen", "127.0.0.1:0"]
-        words += ["--content", str(self.release)] if self.release else []
+        words += ["--content", str(self.release), "--allow-unproven"] if self.release else []
         begin = time.monotonic()
         self.spawn(words, log)
         self.await_that(lambda: b"ready" in log.read_bytes().splitlines(), log)

@@ -300,7 +300,8 @@ def prepare() -> None:
 def sensor() -> Iterator[Sensor]:
     """`ringfence up` over the place, ready; ended and waited for at the end, whatever happens."""
     print("ringfence up: starting", flush=True)
-    words = ("up", "--state", str(STATE), "--protect", str(PLACE), "--listen", "127.0.0.1:0", "--mode", "enforce")
+    words = ("up", "--state", str(STATE), "--protect", str(PLACE), "--listen", "127.0.0.1:0", "--mode", "enforce",
+             "--allow-unproven")  # the tour loads a release that it builds as it goes
     process = subprocess.Popen((*RINGFENCE, *words), stdout=subprocess.PIPE, text=True)
     try:
         yield announced(process)

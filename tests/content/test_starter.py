@@ -5,6 +5,7 @@ import re
 import sys
 import zipfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from ringfence.detect.file_type import MAGICS
 from ringfence.detect.self_tests import check_self_tests
 from ringfence.detect.yara import compile_release
 from ringfence.model.records import RuleAction
+from ringfence.programs.own_contract import own_contract
+from ringfence.programs.proof_gate import check_proven
 from ringfence.programs.starter_content import starter_release
 from ringfence.wire.release import decode_release
 
@@ -25,6 +28,7 @@ ROOT = Path(__file__).parents[2]
 STARTER = ROOT / "content" / "starter"
 RELEASE = decode_release(starter_release())
 RULES = RELEASE.manifest.rules
+MAKE_CONTENT = "run `make content`: content/starter has changed"
 
 
 def tell(found: Scanned, capsys: pytest.CaptureFixture[str]) -> None:
@@ -34,7 +38,12 @@ def tell(found: Scanned, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_package_carries_a_fresh_build() -> None:
-    assert build_bytes(STARTER) == starter_release(), "run `make content`: content/starter has changed"
+    manifest = replace(RELEASE.manifest, proof_sha256="")
+    assert decode_release(build_bytes(STARTER)) == replace(RELEASE, manifest=manifest, proof=b""), MAKE_CONTENT
+
+
+def test_the_package_is_proven_for_this_very_build() -> None:
+    check_proven(RELEASE, own_contract())
 
 
 def test_there_are_enough_rules_with_all_their_metadata() -> None:

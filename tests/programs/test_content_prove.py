@@ -16,10 +16,10 @@ from ringfence.host.engine_version import engine_version
 from ringfence.model.proof import CheckName, CheckOutcome, Proof, Verdict
 from ringfence.model.records import RuleAction
 from ringfence.model.release import Contract, Manifest, Release
-from ringfence.programs.content_prove import subject_of
 from ringfence.programs.own_contract import own_contract, own_contract_bytes
 from ringfence.trust.proof_check import Asker, reasons_against
 from ringfence.wire.contract import contract_digest, encode_contract, named
+from ringfence.wire.manifest import proof_subject
 from ringfence.wire.proof import decode_proof
 from ringfence.wire.release import decode_release, encode_release
 
@@ -60,7 +60,7 @@ def test_a_good_release_is_proven_written_and_remembered(tmp_path: Path) -> None
     proof = decode_proof(release.proof)
     assert facts["verdict"] == proof.verdict == Verdict.PROVEN
     asker = Asker("yara-x", engine_version(), contract_digest(own_contract()))
-    subject = subject_of(release.manifest)
+    subject = proof_subject(release.manifest)
     assert proof.subject_sha256 == subject
     known = reasons_against(
         proof, subject_sha256=subject, name="tried", version=3, asker=asker, now_s=proof.made_s + 60

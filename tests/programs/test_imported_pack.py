@@ -82,7 +82,7 @@ def test_a_public_pack_protects_a_real_tree(pack: Path, tmp_path: Path) -> None:
     }
 
     words = ("--state", str(state), "--protect", str(tree), "--content", str(release), "--listen", "127.0.0.1:0")
-    with started(*words):
+    with started(*words, "--allow-unproven"):
         for name, content in (("kit", ROOT_KIT), ("shell.php", WEB_SHELL)):
             (tree / name).write_bytes(content)
             with pytest.raises(PermissionError):

@@ -82,7 +82,7 @@ class LiveSensor:
     """One sensor and its protected tmpfs."""
 
     def __init__(self, *, mode: Mode = Mode.ENFORCE, release: bytes | None = None, strict: bool = False,
-                 fail_closed: bool = False, files: dict[str, bytes] | None = None,
+                 fail_closed: bool = False, proven_only: bool = False, files: dict[str, bytes] | None = None,
                  furnish: Callable[[Path], None] | None = None, haste: int = 1,
                  long_known_ms: int = limits.SHADOW_LONG_KNOWN_MS, state_bytes: int = 0) -> None:
         self._work = Path(tempfile.mkdtemp(prefix="ringfence-live-"))
@@ -105,7 +105,7 @@ class LiveSensor:
             self.state.prepare()
             places = (Place(str(self.tree), PlaceKind.MOUNT),)
             self._wanted = Wanted(places, strict, (str(self.tree),) if fail_closed else (), mode, haste=haste,
-                                  long_known_ms=long_known_ms)
+                                  long_known_ms=long_known_ms, allow_unproven=not proven_only)
             self._release = release or release_of(RULE, "live_test")
             self._start()
         except BaseException:

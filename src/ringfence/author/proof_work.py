@@ -40,6 +40,7 @@ from ringfence.model.limits import (
     FINDING_RULES_MAX,
     PROOF_ARCHIVE_MS_MAX,
     PROOF_EASY_MS_MAX,
+    PROOF_FILE_TIMEOUT_S,
     PROOF_HOPELESS_RATIO,
     PROOF_PROBE_TIMEOUT_S,
     PROOF_PROBE_USES_MAX,
@@ -70,6 +71,7 @@ class Work:
         self._units: UnitReader | None = None
         self._content: CompiledContent | None = None
         self._scanner: ContentScanner | None = None
+        self._files: ContentScanner | None = None
         self._part: tuple[tuple[str, ...], CompiledContent, ContentScanner] | None = None
         self._plain: tuple[str, yara_x.Scanner] | None = None
         self._places: dict[str, int] = {}
@@ -100,6 +102,12 @@ class Work:
             self._content = compile_release(self._reader().release)
             self._scanner = self._content.scanner(PROOF_PROBE_TIMEOUT_S)
         return self._content, self._scanner
+
+    def _patient(self) -> ContentScanner:
+        """A scanner for whole files: whoever asked looks at the CPU, and a busy machine convicts nobody."""
+        if self._files is None:
+            self._files = self._compiled()[0].scanner(PROOF_FILE_TIMEOUT_S)
+        return self._files
 
     def _load(self) -> Loaded:
         """What a host does before it believes a release, measured."""
@@ -205,7 +213,7 @@ class Work:
                     troubles.append(trouble)
         for probe in hostile_archives():
             before = time.process_time_ns()
-            found = inspect_whole(scanner, HeldBytes(probe.data)).findings
+            found = inspect_whole(self._patient(), HeldBytes(probe.data)).findings
             cpu_us = (time.process_time_ns() - before) // 1_000
             costs.append(ProbeCost(probe.name, probe.name, cpu_us, tuple(sorted(found.rules))))
             if trouble := _slow("", probe.name, cpu_us, found, PROOF_ARCHIVE_MS_MAX):
@@ -288,12 +296,12 @@ class Work:
     def _scanner_of(self, rules: tuple[str, ...]) -> tuple[Sequence[int], ContentScanner]:
         """A scanner of these rules, or of all; and the place in the manifest of each rule that it may name."""
         if not rules:
-            content, scanner = self._compiled()
-            return range(len(content.rules)), scanner
+            content, _ = self._compiled()
+            return range(len(content.rules)), self._patient()
         if self._part is None or self._part[0] != rules:
             self._part = None
             content = compile_release(self._reader().subset(rules))
-            self._part = rules, content, content.scanner(PROOF_PROBE_TIMEOUT_S)
+            self._part = rules, content, content.scanner(PROOF_FILE_TIMEOUT_S)
         every = {entry.identifier: place for place, entry in enumerate(self._reader().release.manifest.rules)}
         return [every[entry.identifier] for entry in self._part[1].rules], self._part[2]
 

@@ -36,6 +36,7 @@ from ringfence.model.limits import (
     PROOF_PART_RULES_MAX,
     PROOF_RULES_PER_TASK_MAX,
     PROOF_THROUGHPUT_SAMPLE_BYTES_MAX,
+    PROOF_WHOLE_MS_MAX,
     ZYGOTE_RESIDENT_BYTES_MAX,
 )
 from ringfence.model.proof import PROVER_VERSION, CheckName
@@ -338,6 +339,12 @@ class EngineProver:
         answer = done.answer
         if isinstance(answer, ScannedFiles):
             self._goodware.take(done.job, answer)
+            if answer.slowest_us > PROOF_WHOLE_MS_MAX * 1_000:
+                path = self._goodware.path_of(done.job, answer.slowest_file)
+                text = f"{answer.slowest_us // 1_000} ms of CPU on the goodware file {path}"
+                trouble = Trouble("prove/slow", "", f"{text}, {PROOF_WHOLE_MS_MAX} are allowed")
+                self._trial.troubles.append(trouble)
+                self._trial.failed.add(CheckName.GOODWARE)
         elif isinstance(answer, Lost):
             if answer.refused:
                 self._trial.not_run[CheckName.GOODWARE] = NOT_LOADED

@@ -77,9 +77,10 @@ class GoodwareTrial:
             known.covered |= missing
             self._remember(known, missing, hits)
 
-    def path_of(self, job: Job) -> str:
-        """The first file of a job."""
-        return _of(job)[1].files[0].path
+    def path_of(self, job: Job, number: int = 0) -> str:
+        """A file of a job by its place."""
+        files = _of(job)[1].files
+        return files[min(number, len(files) - 1)].path
 
     @property
     def files(self) -> int:

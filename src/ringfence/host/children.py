@@ -62,6 +62,7 @@ class Setting:
     fail_closed: tuple[str, ...]
     spool: str
     identity: str
+    allow_unproven: bool = False
 
 
 @dataclass(slots=True)
@@ -180,6 +181,7 @@ class Children:
         known = known_table.create()
         words = ["--content-fd", str(content.descriptor), "--sha256", content.sha256]
         words += ["--known-fd", str(known[1]), "--release-index", str(release)]
+        words += ["--allow-unproven", str(int(self.setting.allow_unproven))]
         for rule in sorted(self.disabled.of(content.sha256)):
             words += ["--left-out", str(rule)]
         return words, [content.descriptor, known[1]], {"known": known, "release": release}

@@ -32,6 +32,9 @@ class Wanted:
     long_known_ms: int = SHADOW_LONG_KNOWN_MS
     """How long a file must have been unchanged before a trial to be long known to the host."""
 
+    allow_unproven: bool = False
+    """Whether the host takes releases that nobody has proven."""
+
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
@@ -62,6 +65,7 @@ class Sensor:
         words += ["--mode-record", str(state.mode), "--haste", str(wanted.haste)]
         words += ["--level", str(int(wanted.level)), "--long-known-ms", str(wanted.long_known_ms)]
         words += ["--spool", str(state.spool), "--identity", str(state.identity), "--socket", str(state.socket)]
+        words += ["--allow-unproven", str(int(wanted.allow_unproven))]
         for place in wanted.places:
             words += ["--place", place.spelled()]
         for path in wanted.fail_closed:

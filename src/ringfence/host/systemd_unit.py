@@ -89,6 +89,7 @@ class Installation:
     mode: str
     content: str | None
     strict: bool = False
+    allow_unproven: bool = False
     fail_closed: tuple[str, ...] = ()
 
 
@@ -105,6 +106,8 @@ def unit_text(installation: Installation) -> str:
         words += ["--content", installation.content]
     if installation.strict:
         words.append("--strict")
+    if installation.allow_unproven:
+        words.append("--allow-unproven")
     for path in installation.fail_closed:
         words += ["--fail-closed", path]
     return _TEMPLATE.format(

@@ -1018,6 +1018,9 @@ PROOF_OWN_SIZES_ENTRIES_MAX: Final = 5
 PROOF_PROBE_TIMEOUT_S: Final = 2
 """The engine's own timeout of one probe: ten times `PROOF_SLOW_MS_MAX`."""
 
+PROOF_FILE_TIMEOUT_S: Final = 60
+"""The engine's own timeout on a goodware file or an archive: it counts wall time, and the prover counts CPU."""
+
 PROOF_PROBE_USES_MAX: Final = 3
 """Times a probe over its bound is measured before it is believed: another tenant of the machine costs up to half."""
 

@@ -37,14 +37,14 @@ from ringfence.model.contract import SensorContract
 from ringfence.model.errors import PathRefused, UsageRefused
 from ringfence.model.limits import PROOF_PROGRAMS_BYTES_MAX, PROOF_WORKERS_MAX
 from ringfence.model.proof import CheckOutcome, MachineFacts, Proof, Verdict
-from ringfence.model.release import Manifest, Release
+from ringfence.model.release import Release
 from ringfence.programs.content_build import write_whole
 from ringfence.programs.content_show import read_release_file
 from ringfence.programs.own_contract import own_contract
 from ringfence.programs.proof_page import page_of
 from ringfence.programs.proof_pool import ProofPool, memory_file, memory_file_of
 from ringfence.wire.contract import contract_digest
-from ringfence.wire.manifest import encode_manifest
+from ringfence.wire.manifest import proof_subject
 from ringfence.wire.proof import encode_proof
 from ringfence.wire.release import decode_release, encode_release
 
@@ -180,7 +180,7 @@ def _prove(
     step: Step,
 ) -> Proof:
     unproven = replace(release, manifest=replace(release.manifest, proof_sha256=""), proof=b"")
-    subject = subject_of(release.manifest)
+    subject = proof_subject(release.manifest)
     reader = UnitReader(unproven)
     programs = _programs()
     digest = hashlib.sha256(b"".join(programs)).hexdigest()
@@ -199,11 +199,6 @@ def _prove(
     return Judge(reader, places, special).proof(
         subject, trials, unproven_builds=lacking, machine=_machine(), made_s=int(time.time())
     )
-
-
-def subject_of(manifest: Manifest) -> str:
-    """What a proof is about: the digest of the manifest without its proof's."""
-    return hashlib.sha256(encode_manifest(replace(manifest, proof_sha256=""))).hexdigest()
 
 
 def _programs() -> list[bytes]:

@@ -33,6 +33,9 @@ def command(
     mode: Annotated[str, typer.Option(help="observe or enforce.")] = "observe",
     content: Annotated[Path | None, typer.Option(help="A release file; the packaged baseline by default.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Ask at every open too, see `ringfence up --help`.")] = False,
+    allow_unproven: Annotated[
+        bool, typer.Option("--allow-unproven", help="Take releases without a proof, see `ringfence up --help`.")
+    ] = False,
     fail_closed: Annotated[
         list[Path] | None, typer.Option(help="Refuse files below this path when there is no verdict in time.")
     ] = None,
@@ -53,7 +56,7 @@ def command(
     """
     checked = _installation(protect, state, listen, mode, content)
     closed = _closed_paths(fail_closed or [], checked.protected)
-    units = _units(dataclasses.replace(checked, strict=strict, fail_closed=closed))
+    units = _units(dataclasses.replace(checked, strict=strict, fail_closed=closed, allow_unproven=allow_unproven))
     if dry_run:
         print("\n".join(f"# === {name}\n{text}" for name, text in units.items()), end="")
         return

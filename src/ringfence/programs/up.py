@@ -60,6 +60,10 @@ def command(
         list[str] | None,
         typer.Option(help="Refuse files below this path when there is no verdict in time.  May be repeated."),
     ] = None,
+    allow_unproven: Annotated[
+        bool,
+        typer.Option("--allow-unproven", help="Take releases that nobody has proven with `ringfence content prove`."),
+    ] = False,
     boot_order: Annotated[
         Path | None,
         typer.Option(help="Where the boot guard leaves its order for this boot; the service's unit names it.",
@@ -97,7 +101,7 @@ def command(
     sensor_state.prepare()
     sensor_state.unbind()
     level = Level.NORMAL if order is None else order.level
-    wanted = Wanted(tuple(places), strict, closed, Mode[mode.upper()], level)
+    wanted = Wanted(tuple(places), strict, closed, Mode[mode.upper()], level, allow_unproven=allow_unproven)
     server = EmbeddedServer(directory, listen)
     try:
         sensor_state.bind(binds)

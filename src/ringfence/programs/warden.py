@@ -72,6 +72,7 @@ class Warden:
             fail_closed=tuple(arguments.every("fail-closed")),
             spool=arguments.one("spool"),
             identity=arguments.one("identity"),
+            allow_unproven=arguments.one("allow-unproven") == "1",
         )
         directory = Path(arguments.one("content"))
         self._children = Children(setting, {}, DisabledRules(directory / "disabled"))

@@ -30,6 +30,7 @@ from ringfence.model.fault import RuleName, rule_name_of
 from ringfence.model.records import ReleaseReference, RuleReference
 from ringfence.model.release import Manifest, Release
 from ringfence.programs.own_contract import own_contract
+from ringfence.programs.proof_gate import check_proven, packaged_sha256
 from ringfence.trust.eligibility import check_eligible
 from ringfence.wire import catalogue
 from ringfence.wire.frames import WAY_OUT, unpack_exact
@@ -209,13 +210,16 @@ def _bytes_of(content_descriptor: int) -> bytes:
 
 
 def _load(
-    data: bytes, contract: SensorContract, left_out: frozenset[RuleName]
+    data: bytes, contract: SensorContract, left_out: frozenset[RuleName], *, unproven: bool
 ) -> tuple[CompiledContent, bytes, Manifest]:
     """Decode and compile a release; the rule table for the courier; the manifest.
 
-    A release that needs an input which this build does not supply is refused before anything is compiled.
+    A release that needs an input which this build does not supply, and one that is not proven unless it may be
+    `unproven`, is refused before anything is compiled.
     """
     release = decode_release(data)
+    if not unproven:
+        check_proven(release, contract)
     outlines = outlines_of(release)
     needs = needs_of(release, outlines)
     check_declared(release, needs)
@@ -298,11 +302,12 @@ def main(arguments: Arguments, warden: Channel) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     vouched: VouchedDigests = from_dpkg()
-    contract = own_contract()  # the last file that this process opens
+    contract, packaged = own_contract(), packaged_sha256()  # the last files that this process opens
     sandbox.enter(processes.ZYGOTE)
     content_descriptor = arguments.number("content-fd")
     left_out = frozenset(rule_name_of(text) for text in arguments.every("left-out"))
-    content, table, manifest = _load(_bytes_of(content_descriptor), contract, left_out)
+    unproven = arguments.one("allow-unproven") == "1" or arguments.one("sha256") == packaged
+    content, table, manifest = _load(_bytes_of(content_descriptor), contract, left_out, unproven=unproven)
     context = ScanContext(
         content=content,
         vouched=vouched,

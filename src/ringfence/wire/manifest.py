@@ -4,8 +4,10 @@ What is checked here is what can be said without the other members: types, bound
 packs and self-tests name each other.  `wire/release.py` checks the members against the manifest.
 """
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from ringfence.model.contract import EventNeed, FieldKind
@@ -129,6 +131,11 @@ def encode_manifest(manifest: Manifest) -> bytes:
             "proof_sha256": manifest.proof_sha256,
         }
     )
+
+
+def proof_subject(manifest: Manifest) -> str:
+    """What a proof of the release is about: the digest of its manifest without the proof's own digest."""
+    return hashlib.sha256(encode_manifest(replace(manifest, proof_sha256=""))).hexdigest()
 
 
 def _pack(row: Fields) -> PackEntry:
