@@ -103,6 +103,13 @@ def test_the_same_trouble_is_said_once_and_its_end_too() -> None:
     assert said == [StartLook(), Tell(Trouble.REFUSED, "why"), Tell(Trouble.NONE, "")]
 
 
+def test_silence_clears_nobody() -> None:
+    state, _ = looked(UpdateOutcome.REFUSED)
+    state, _ = step(state, LookWanted(), at(20))
+    state, said = step(state, Ended(report(UpdateOutcome.UNREACHABLE), 0), at(30))
+    assert (said, state.told) == ((), Trouble.REFUSED)
+
+
 def test_stale_metadata_is_said_a_day_ahead_and_nothing_else_happens() -> None:
     """R42: a clock past every expiry, and the host goes on."""
     state, said = looked(UpdateOutcome.CURRENT)

@@ -72,6 +72,32 @@ def test_what_was_offered_is_not_offered_again(place: Place) -> None:
     assert len(place.offers) == 1
 
 
+def test_what_activation_knows_is_not_offered_and_what_could_not_be_kept_is(place: Place) -> None:
+    place.full = True
+    for _ in range(2):
+        report = place.look()
+        assert report is not None, place.told
+        assert report.outcome is UpdateOutcome.OFFERED
+    assert len(place.offers) == 2
+    place.known = (("ab" * 32, 1), (place.offers[0][0].sha256, place.offers[0][0].signed_version))
+    report = place.look()
+    assert report is not None, place.told
+    assert report.outcome is UpdateOutcome.CURRENT
+    place.known = ((place.offers[0][0].sha256, place.offers[0][0].signed_version - 1),)
+    report = place.look()
+    assert report is not None, place.told
+    assert report.outcome is UpdateOutcome.OFFERED, "it was signed again"
+
+
+def test_what_was_put_off_is_offered_again_when_the_host_stands_otherwise(place: Place) -> None:
+    place.look()
+    place.look()
+    assert len(place.offers) == 1
+    place.standing += 1
+    place.look()
+    assert len(place.offers) == 2
+
+
 def test_its_directory_is_its_own_and_nobody_elses(place: Place) -> None:
     place.look()
     metadata = place.directory / METADATA_NAME
@@ -80,15 +106,6 @@ def test_its_directory_is_its_own_and_nobody_elses(place: Place) -> None:
     names = {file.name for file in metadata.iterdir()}
     assert names == {"root.json", "root_history", *(f"{role}.json" for role in roles.RULES if role != "root"),
                      "memory.record"}
-
-
-def test_what_a_power_cut_left_is_removed(place: Place) -> None:
-    place.look()
-    left = place.directory / METADATA_NAME / "tmpabc123"
-    left.write_bytes(b"half")
-    os.chown(left, processes.UID_UPDATER, processes.UID_UPDATER)
-    place.look()
-    assert not left.exists()
 
 
 def test_a_host_that_holds_the_release_before_gets_a_patch(

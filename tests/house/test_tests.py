@@ -20,6 +20,7 @@ TESTED_ELSEWHERE: Final[dict[str, str]] = {
     "control/migrations/versions/r0001_first_schema.py": "as above: its tables are compared with the schema's",
     "host/courier_fetcher.py": "half of every real updater: tests/host/test_updater.py",
     "host/children.py": "the warden's hands: run for real by tests/host/test_kill_and_stop.py",
+    "host/warden_updates.py": "run for real by tests/programs/test_content_journey.py",
     "host/warden_notes.py": "as above, and by tests/host/test_release_change.py",
     "host/warden_status.py": "as above: each live test reads the status",
     "wire/catalogue.py": "held by tests/house/test_catalogue.py",

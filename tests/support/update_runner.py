@@ -34,6 +34,9 @@ class Place:
     offers: list[tuple[Offer, bytes]] = field(default_factory=list)
     told: list[tuple[Trouble, str]] = field(default_factory=list)
     held: int = -1
+    known: tuple[tuple[str, int], ...] = ()
+    standing: int = 0
+    full: bool = False
 
     def look(self) -> UpdateReport | None:
         """Look once, to its end."""
@@ -51,11 +54,12 @@ class Place:
         """The release that runs."""
         self.held = sealed(release)
 
-    def take(self, descriptor: int, offer: Offer) -> None:
+    def take(self, descriptor: int, offer: Offer) -> bool:
         """An offer: sealed, and exactly what it says."""
         assert digest_of_sealed(descriptor) == offer.sha256
         self.offers.append((offer, os.pread(descriptor, RELEASE_BYTES_MAX, 0)))
         os.close(descriptor)
+        return not self.full
 
 
 @contextmanager
@@ -74,7 +78,10 @@ def place_for_updates(directory: Path, root: bytes, courier: Courier) -> Iterato
         threads[-1].start()
         return True
 
-    hands = Hands(give, lambda: place.held, place.take, lambda trouble, detail: place.told.append((trouble, detail)))
+    def tell(trouble: Trouble, detail: str) -> None:
+        place.told.append((trouble, detail))
+
+    hands = Hands(give, lambda: place.held, lambda: place.known, lambda: place.standing, place.take, tell)
     place.runner = UpdateRunner(str(directory), hands)
     try:
         yield place

@@ -137,7 +137,8 @@ def _ended(state: UpdatesState, report: UpdateReport | None, jitter_permille: in
         wait_ms = limits.UPDATE_INTERVAL_MS
     half = wait_ms // 2
     due_ms = now.monotonic_ms + half + half * jitter_permille // _PERMILLE
-    state = replace(state, due_ms=due_ms, looking_since_ms=-1, failures=failures, last=report or state.last)
+    last = report if answered or state.last is None else state.last  # silence clears nobody
+    state = replace(state, due_ms=due_ms, looking_since_ms=-1, failures=failures, last=last)
     return _told(state, now)
 
 

@@ -108,6 +108,12 @@ class Channel:
             raise
 
 
+def close_all(descriptors: tuple[int, ...]) -> None:
+    """Close descriptors that came with a frame which did not want them."""
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
 def _descriptors(ancillary: list[tuple[int, int, bytes]]) -> tuple[int, ...]:
     found = array.array("i")
     for level, kind, data in ancillary:

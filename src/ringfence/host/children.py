@@ -292,6 +292,10 @@ class Children:
         """Let a watcher see a gate's life and beat."""
         self._send(watcher, catalogue.WATCH, b"", (gate.pidfd, gate.beat_descriptor))
 
+    def give_updater(self, courier: Child, descriptor: int) -> None:
+        """Let the courier fetch for the updater at the other end of this socket."""
+        self._send(courier, catalogue.UPDATER_SOCKET, b"", (descriptor,))
+
     def tell(self, child: Child, frame_type: int, body: bytes = b"") -> None:
         """Send a frame without descriptors."""
         self._send(child, frame_type, body, ())

@@ -5,7 +5,8 @@ hashes.  Added here:
 
 1. Every length has a bound from `model/limits.py`; the fetcher keeps it while bytes arrive.
 2. A target never touches the disk before it is verified: it is fetched into memory.
-3. The library's errors become ours: `SignatureRefused` says who lied about what, `NotFetched` that nothing came,
+3. What is believed is written durably.
+4. The library's errors become ours: `SignatureRefused` says who lied about what, `NotFetched` that nothing came,
    `DiskFull` that the metadata could not be kept.
 """
 
@@ -15,6 +16,7 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, Final
 
 from tuf.api import exceptions
@@ -22,6 +24,7 @@ from tuf.api.metadata import Metadata, Root, TargetFile
 from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
 from ringfence.host.content_http import NotFetched
+from ringfence.host.durable import write_durably
 from ringfence.model import limits
 from ringfence.model.errors import DiskFull, SignatureRefused
 
@@ -53,6 +56,17 @@ class MemoryFetcher(FetcherInterface):
         yield held
 
 
+class _DurableUpdater(Updater):
+    """The library's client, which writes durably: a power cut leaves the metadata before or the metadata after.
+
+    It also writes by the name that it is given: the library would ask for the whole path, which an updater may not
+    pass.
+    """
+
+    def _persist_file(self, filename: str, data: bytes) -> None:
+        write_durably(Path(filename), data)
+
+
 class UpdateClient:
     """One refresh against one repository, and the targets that follow from it."""
 
@@ -67,7 +81,7 @@ class UpdateClient:
         self._fetcher = fetcher
         self._targets_url = targets_url.rstrip("/")
         with _translated():
-            self._updater = Updater(directory, metadata_url, fetcher=fetcher, config=_config(), bootstrap=root)
+            self._updater = _DurableUpdater(directory, metadata_url, fetcher=fetcher, config=_config(), bootstrap=root)
 
     def refresh(self) -> None:
         """Bring the metadata up to date.  Raises SignatureRefused, NotFetched or DiskFull."""

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ringfence.decide import updates
-from ringfence.host.channel import Channel, ChannelClosed, Received
+from ringfence.host.channel import Channel, ChannelClosed, Received, close_all
 from ringfence.host.processes import UID_UPDATER
 from ringfence.model import limits
 from ringfence.model.errors import FrameRefused
@@ -29,7 +29,6 @@ ROOT_NAME = "trust-root.json"
 METADATA_NAME = "metadata"
 CHANNEL_NAME = "channel"
 DEFAULT_CHANNEL = "stable"
-_NOTHING_KNOWN = ("-", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +41,14 @@ class Hands:
     held: Callable[[], int]
     """The sealed memory file of the release that runs; -1: none."""
 
-    offer: Callable[[int, Offer], None]
-    """Take a release.  The descriptor is the receiver's."""
+    known: Callable[[], tuple[tuple[str, int], ...]]
+    """Releases that need not be offered: digest, and the version of the metadata that signed them."""
+
+    standing: Callable[[], object]
+    """What an offer was weighed against: once it is another value, what was put off is offered again."""
+
+    offer: Callable[[int, Offer], bool]
+    """Take a release; False: it could not be kept.  The descriptor is the receiver's."""
 
     tell: Callable[[updates.Trouble, str], None]
 
@@ -66,7 +71,9 @@ class UpdateRunner:
         self._hands = hands
         self._state = updates.begin(_now(), _jitter())
         self._running: _Running | None = None
-        self._known = _NOTHING_KNOWN
+        self._offered: tuple[str, int] | None = None
+        self._offered_ms = 0
+        self._standing: object = None
         self._asking: list[Callable[[UpdateReport | None], None]] = []
 
     @property
@@ -129,7 +136,9 @@ class UpdateRunner:
             self._hands.give_courier(courier_end.fileno())
             words = ["--warden-fd", str(theirs.fileno()), "--courier-fd", str(updater_end.fileno())]
             words += ["--root-fd", str(root), "--held-fd", str(held), "--metadata", metadata]
-            words += ["--channel", self._channel(), "--known", self._known[0], "--known-signed", str(self._known[1])]
+            words += ["--channel", self._channel()]
+            known = (*self._hands.known(), *self._lately_offered())
+            words += [word for sha256, signed in known for word in ("--known", f"{sha256}:{signed}")]
             passed = [theirs.fileno(), updater_end.fileno(), root, *([held] if held >= 0 else [])]
             process = subprocess.Popen(
                 [sys.executable, "-I", "-m", MODULE, *words],
@@ -148,6 +157,13 @@ class UpdateRunner:
             courier_end.close()
             os.close(root)
         return _Running(process, ours)
+
+    def _lately_offered(self) -> list[tuple[str, int]]:
+        """What activation was offered and has put off, because of a hold, a pin, or a trial that proved nothing."""
+        late = _now().monotonic_ms - self._offered_ms >= limits.UPDATE_REOFFER_MS
+        if self._offered is None or late or self._standing != self._hands.standing():
+            return []
+        return [self._offered]
 
     def _channel(self) -> str:
         """The channel that this host follows."""
@@ -178,7 +194,7 @@ class UpdateRunner:
         number, body = received.frame.type, received.frame.body
         wanted = 1 if number == catalogue.OFFER else 0
         if len(received.descriptors) != wanted:
-            _close(received.descriptors)
+            close_all(received.descriptors)
             raise FrameRefused(f"a frame of type {number} with {len(received.descriptors)} descriptors", "it is ended")
         match number:
             case catalogue.READY:
@@ -190,7 +206,7 @@ class UpdateRunner:
             case catalogue.FAILED:
                 self._hands.tell(updates.Trouble.REFUSED, _printable(body))
             case _:
-                _close(received.descriptors)
+                close_all(received.descriptors)
                 raise FrameRefused(f"a frame of type {number}", "it is ended")
 
     def _take(self, running: _Running, descriptor: int, body: bytes) -> None:
@@ -200,8 +216,9 @@ class UpdateRunner:
             os.close(descriptor)
             raise
         running.offered = True
-        self._known = (offer.sha256, offer.signed_version)
-        self._hands.offer(descriptor, offer)
+        if self._hands.offer(descriptor, offer):
+            self._offered, self._offered_ms = (offer.sha256, offer.signed_version), _now().monotonic_ms
+            self._standing = self._hands.standing()
 
     def _end(self, running: _Running) -> None:
         """SIGKILL: it holds nothing that has to be put away."""
@@ -235,11 +252,6 @@ def _owned_directory(path: str) -> str:
 def _printable(body: bytes) -> str:
     text = " ".join(body.decode("utf-8", "replace").split("\n"))
     return "".join(char if char.isprintable() else "?" for char in text)[: limits.EVENT_DETAIL_BYTES_MAX // 4]
-
-
-def _close(descriptors: tuple[int, ...]) -> None:
-    for descriptor in descriptors:
-        os.close(descriptor)
 
 
 def _now() -> updates.Moment:

@@ -1484,6 +1484,9 @@ power does not come at once."""
 UPDATE_RETRY_MS: Final = 30_000
 """First pause after a look that nobody answered; it doubles up to the interval."""
 
+UPDATE_REOFFER_MS: Final = 3_600_000
+"""How long a release that was put off (a hold, a trial that proved nothing) is not fetched again."""
+
 UPDATE_LOOK_MS_MAX: Final = 5_400_000
 """Longest look: the largest release at the slowest speed that is not an attack, and some more."""
 

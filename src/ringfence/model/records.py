@@ -188,6 +188,9 @@ class HostEventKind(StrEnum):
     RELEASE_REFUSED = "release_refused"
     MODE_CHANGED = "mode_changed"
     CLOCK_WENT_BACK = "clock_went_back"
+    UPDATE_TROUBLE = "update_trouble"
+    """Signed content is stale, refused or cannot be kept, or all is well with it again."""
+
     RULE_DISABLED = "rule_disabled"
     """A rule that hurt a scanner, or took too long, is left out on this host."""
 

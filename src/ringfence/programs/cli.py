@@ -25,6 +25,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "host load": ("ringfence.programs.host_load", "Give a running sensor another release."),
     "host boot-state": ("ringfence.programs.host_boot_state", "Show how the last boots went, and the sensor's say."),
     "host sensor": ("ringfence.programs.host_sensor", "Switch the sensor off until told otherwise, or on again."),
+    "host trust": ("ringfence.programs.host_trust", "Say which root a host's signed content must come from."),
+    "host update": ("ringfence.programs.host_update", "Look for signed content now."),
     "host install": ("ringfence.programs.host_install", "Install the sensor as hardened systemd units."),
     "rescue": ("ringfence.programs.rescue", "Repair the disk of a machine that does not boot, from outside."),
     "content build": ("ringfence.programs.content_build", "Build a release from a directory of rules."),

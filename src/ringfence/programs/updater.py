@@ -34,9 +34,6 @@ _HERE = Path()
 _LOWEST_PRIORITY = 19
 """Nobody waits for an updater."""
 
-_LEFT_OVER = "tmp*"
-"""What the library was writing when the power went."""
-
 
 def main(arguments: Arguments, warden: Channel) -> None:
     """Look once."""
@@ -49,9 +46,7 @@ def main(arguments: Arguments, warden: Channel) -> None:
     held, root = arguments.number("held-fd"), arguments.number("root-fd")
     sandbox.enter(processes.updater("."))
     warden.send(catalogue.READY, catalogue.READY_PLAINLY)
-    for left_over in _HERE.glob(_LEFT_OVER):
-        left_over.unlink(missing_ok=True)
-    known = (arguments.one("known"), arguments.number("known-signed"))
+    known = frozenset(arguments.every("known"))
     outcome, detail = _look(warden, CourierFetcher(courier), arguments.one("channel"), root, held, known)
     warden.send(catalogue.UPDATE_REPORT, encode_report(UpdateReport(outcome, expires_at_s(_HERE), detail)))
 
@@ -72,7 +67,7 @@ def _warm_up() -> None:
 
 
 def _look(
-    warden: Channel, fetcher: CourierFetcher, channel: str, root: int, held: int, known: tuple[str, int]
+    warden: Channel, fetcher: CourierFetcher, channel: str, root: int, held: int, known: frozenset[str]
 ) -> tuple[UpdateOutcome, str]:
     """Look, and offer what is found; how it ended, in a word and in words."""
     try:
@@ -81,7 +76,7 @@ def _look(
         if selected is None:
             return UpdateOutcome.CURRENT, f"the channel {channel} has no release"
         note = selected.note
-        if (selected.sha256, note.signed_version) == known:
+        if f"{selected.sha256}:{note.signed_version}" in known:
             return UpdateOutcome.CURRENT, f"{note.name} {note.version}"
         fetched = look.fetch(selected, os.pread(held, limits.RELEASE_BYTES_MAX, 0) if held >= 0 else b"")
     except NotFetched as error:

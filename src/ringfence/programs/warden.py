@@ -18,7 +18,7 @@ from ringfence.decide.warden_messages import Kind, NoteKind
 from ringfence.host import operator_socket, warden_status
 from ringfence.host.activation_disk import ActivationDisk
 from ringfence.host.activation_driver import ActivationDriver, now_ms
-from ringfence.host.channel import Channel, ChannelClosed, Received
+from ringfence.host.channel import Channel, ChannelClosed, Received, close_all
 from ringfence.host.child import Arguments, failure_text, run_child
 from ringfence.host.children import Child, Children, Content, Setting
 from ringfence.host.disabled_rules import DisabledRules
@@ -27,6 +27,7 @@ from ringfence.host.release_store import ReleaseStore
 from ringfence.host.sandbox import die_with_parent
 from ringfence.host.supervision import bound_memory, silence_of
 from ringfence.host.warden_notes import Notes
+from ringfence.host.warden_updates import WardenUpdates
 from ringfence.model import limits
 from ringfence.model.boot import Level
 from ringfence.model.errors import DiskFull, FrameRefused, RingfenceError
@@ -83,9 +84,10 @@ class Warden:
         self._notes = Notes(parent, self._children)
         self._selector = selectors.DefaultSelector()
         self._server = operator_socket.listen(arguments.one("socket"))
+        store = ReleaseStore(str(directory / "releases"))
         self._driver = ActivationDriver(
             self._disk,
-            ReleaseStore(str(directory / "releases")),
+            store,
             self._children,
             self._notes,
             _baseline(arguments),
@@ -95,6 +97,7 @@ class Warden:
             Guard(Level(arguments.number("level")).word),
             arguments.number("haste"),
         )
+        self._updates = WardenUpdates(str(directory), store, self._children, self._driver, self._notes)
         self._asking: list[Channel] = []
         self._asked_ms = 0
         self._counting: set[int] = set()
@@ -120,6 +123,7 @@ class Warden:
             self._step(messages.Tick())
             if not self._state.stopping:
                 self._driver.tick()
+                self._updates.runner.turn()
             self._report_status()
         self._disk.end_life()
 
@@ -233,7 +237,7 @@ class Warden:
         frame_type, brings_rules = received.frame.type, child.kind is Kind.ZYGOTE and child.rules_descriptor < 0
         wanted = 1 if frame_type == catalogue.READY and brings_rules else 0
         if child.kind not in FROM_CHILDREN.get(frame_type, ()) or len(received.descriptors) != wanted:
-            _close(received.descriptors)
+            close_all(received.descriptors)
             raise FrameRefused(
                 f"the {child.kind} sent a frame of type {frame_type} with {len(received.descriptors)} descriptors",
                 "it is replaced",
@@ -368,7 +372,7 @@ class Warden:
 
     def _obey(self, operator: Channel, received: Received) -> None:
         if received.frame.type != catalogue.LOAD or len(received.descriptors) != 1:
-            _close(received.descriptors)
+            close_all(received.descriptors)
         match received.frame.type:
             case catalogue.STATUS:
                 self._asking.append(operator)
@@ -385,6 +389,8 @@ class Warden:
             case catalogue.ACTIVATION:
                 refused = self._driver.steer(received.frame.body)
                 self._answer(operator, catalogue.ACTIVATION_ANSWER, self._driver.told(refused))
+            case catalogue.LOOK:
+                self._updates.look(operator)
             case catalogue.STOP:
                 self._step(messages.StopWanted())
                 self._answer(operator, catalogue.STOP, b"")
@@ -458,11 +464,6 @@ class Warden:
         body = encode_status_report(warden_status.report(self._state, self._children, with_spool=False))
         for courier in self._children.of(Kind.COURIER):
             self._children.tell(courier, STATUS_REPORT, body)
-
-
-def _close(descriptors: tuple[int, ...]) -> None:
-    for descriptor in descriptors:
-        os.close(descriptor)
 
 
 def _tripped(body: bytes) -> messages.ReleaseConvicted | messages.RuleConvicted:

@@ -41,6 +41,7 @@ _EVENT_KINDS: Final = {
     HostEventKind.CLOCK_WENT_BACK: 11,
     HostEventKind.RELEASE_TRIED: 12,
     HostEventKind.RULE_DISABLED: 30,
+    HostEventKind.UPDATE_TROUBLE: 40,
     HostEventKind.FAULT_EXAMINED: 31,
 }
 _EVENT_KIND_OF: Final = {code: kind for kind, code in _EVENT_KINDS.items()}

@@ -467,7 +467,7 @@ def test_a_full_disk_is_named_and_nothing_is_half_written(
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "replace", full)
-        with pytest.raises(DiskFull, match="cannot be kept"):
+        with pytest.raises(DiskFull, match="cannot be written"):
             host.look(repository.current)
     assert {name: data for name, data in _documents(host.directory).items() if name in before} == before
     assert host.look(repository.current) == TWO

@@ -24,6 +24,7 @@ BAD_EVENTS: Final = {
     HostEventKind.BREAKER_RULE: "The breaker set a rule to observe",
     HostEventKind.RULE_DISABLED: "A rule was disabled on a host",
     HostEventKind.RELEASE_REFUSED: "A content release was refused",
+    HostEventKind.UPDATE_TROUBLE: "Signed content is stale, refused or cannot be kept",
     HostEventKind.GATE_REPLACED: "The gate was replaced",
     HostEventKind.PAIR_QUARANTINED: "A file was taken out of synchronous scanning",
     HostEventKind.PROCESS_DIED: "A sensor process died",
