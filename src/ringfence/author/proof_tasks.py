@@ -38,6 +38,8 @@ class TaskKind(StrEnum):
     WHOLE = "whole"
     AGREE = "agree"
     SCAN = "scan"
+    EVENTS = "events"
+    """Rules over events: those named alone, or all together where none is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class ProbeCost:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """The answer to ALONE and WHOLE."""
+    """The answer to ALONE, WHOLE and EVENTS."""
 
     costs: tuple[ProbeCost, ...]
     troubles: tuple[Trouble, ...]
@@ -187,7 +189,7 @@ def decode_answer(kind: TaskKind, data: bytes) -> Answer:
     match kind:
         case TaskKind.LOAD:
             return _loaded(Fields(value, _LOADED, file=ANSWER))
-        case TaskKind.ALONE | TaskKind.WHOLE:
+        case TaskKind.ALONE | TaskKind.WHOLE | TaskKind.EVENTS:
             top = Fields(value, _TRIED, file=ANSWER)
             return Tried(tuple(_cost(row) for row in top.rows("costs", RULES_MAX, _COST)), _read_troubles(top))
         case TaskKind.AGREE:

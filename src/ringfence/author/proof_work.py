@@ -27,6 +27,7 @@ from ringfence.author.proof_tasks import (
     Trouble,
 )
 from ringfence.author.proof_units import UnitReader
+from ringfence.author.sigma_trial import try_rule, try_together
 from ringfence.decide.inspection import inspect_whole
 from ringfence.detect.byte_source import CalledBytes, HeldBytes
 from ringfence.detect.file_type import FileClass, classify
@@ -52,6 +53,7 @@ from ringfence.model.limits import (
 from ringfence.model.release import YARA_VARIABLES
 from ringfence.model.verdict import Outcome, UnknownReason
 from ringfence.trust.eligibility import check_eligible
+from ringfence.wire.detection_ir import decode_detections
 from ringfence.wire.release import decode_release
 
 ENGINE_FAILED: Final = frozenset({UnknownReason.ENGINE_TIMEOUT, UnknownReason.ENGINE_PANIC})
@@ -89,6 +91,8 @@ class Work:
                 return Agreed(tuple(self._agree(rule) for rule in task.rules))
             case TaskKind.SCAN:
                 return self._scan(task, read)
+            case TaskKind.EVENTS:
+                return self._over_events(task.rules)
 
     # --- the release -----------------------------------------------------------------------------------------------
 
@@ -133,6 +137,25 @@ class Work:
             troubles.append(_refusal("prove/load", "", refusal))
         resident_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         return Loaded(spent_ms, resident_bytes, scanners, self_tests, tuple(troubles))
+
+    # --- rules over events -----------------------------------------------------------------------------------------
+
+    def _over_events(self, names: Sequence[str]) -> Tried:
+        """The rules named, each alone on hostile events; or all together on ordinary ones, with their self-tests."""
+        packs = self._reader().release.detections
+        read = [decode_detections(pack.data, pack.entry.path) for pack in packs]
+        if not names:
+            trial = try_together(read, time.process_time_ns)
+            cost = ProbeCost("ordinary events", "ordinary events", trial.mean_us, ())
+            return Tried((cost,), tuple(Trouble(one.code, one.rule, one.text) for one in trial.troubles))
+        costs, troubles = [], []
+        for pack, held in zip(packs, read, strict=True):
+            for rule in held.rules:
+                if rule.identifier in names:
+                    cost_us, found = try_rule(rule, time.process_time_ns)
+                    costs.append(ProbeCost(rule.identifier, "hostile events", cost_us, ()))
+                    troubles += [Trouble(one.code, one.rule, one.text, pack.entry.path, 1) for one in found]
+        return Tried(tuple(costs), tuple(troubles))
 
     # --- each rule alone -------------------------------------------------------------------------------------------
 

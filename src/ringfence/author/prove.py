@@ -112,7 +112,9 @@ class Judge:
         checks = [_judged(check, ordered) for check in checks]
         goodware = own.goodware
         loaded = own.loaded
-        slowest = sorted(own.costs.values(), key=lambda cost: (-cost.cpu_us, cost.name))[:PROOF_SLOWEST_ROWS_MAX]
+        slowest = sorted((*own.costs.values(), *own.event_costs.values()), key=lambda cost: (-cost.cpu_us, cost.name))[
+            :PROOF_SLOWEST_ROWS_MAX
+        ]
         return Proof(
             subject_sha256=subject_sha256,
             name=self._release.manifest.name,
@@ -191,6 +193,8 @@ class Judge:
                 CheckName.LOAD: _load_figures(trial),
                 CheckName.SELF_TESTS: {"self_tests": trial.loaded.self_tests if trial.loaded else 0},
                 CheckName.ALONE: {
+                    "event_mean_us": trial.event_mean_us,
+                    "event_rules": len(trial.event_costs),
                     "remembered_rules": trial.remembered,
                     "rules": len(self._units),
                     "worst_us": max((cost.cpu_us for cost in trial.costs.values()), default=0),

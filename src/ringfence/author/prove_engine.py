@@ -30,6 +30,7 @@ from ringfence.author.proof_tasks import (
     Trouble,
 )
 from ringfence.author.proof_units import RuleUnit, UnitReader
+from ringfence.author.prove_events import EventProver
 from ringfence.author.prove_goodware import GoodwareTrial
 from ringfence.model import limits
 from ringfence.model.limits import (
@@ -84,6 +85,10 @@ class EngineTrial:
     agreed: int = 0
     repeated: int = 0
     goodware: GoodwareTrial | None = None
+    event_costs: dict[str, ProbeCost] = field(default_factory=dict)
+    """Most expensive event by rule over events."""
+
+    event_mean_us: int = 0
 
 
 class EngineProver:
@@ -102,6 +107,7 @@ class EngineProver:
         self._packs = {pack.entry.name: pack.entry.sha256 for pack in reader.release.packs}
         self._classes = {pack.entry.name: pack.entry.file_class for pack in reader.release.packs}
         self._budget = reader.release.manifest.budget
+        self._detections = reader.release.detections
         self._batches = batches
         self._cache = cache
         self._programs_sha256 = programs_sha256
@@ -132,6 +138,8 @@ class EngineProver:
     def _load_and_alone(self, pool: Pool) -> None:
         feed = Feed()
         feed.add(Job(Task(TaskKind.LOAD), resident_bytes_max=ZYGOTE_RESIDENT_BYTES_MAX))
+        events = EventProver(self._detections, self._cache, self._base, self._trial.troubles, self._trial.failed)
+        events.begin(feed)
         left = self._untried()
         total = len(self._units)
         for chunk in _chunks(left):
@@ -148,9 +156,13 @@ class EngineProver:
                     waiting -= set(done.job.task.rules)
                     if not waiting and few:
                         self._add_goodware(feed)
+            elif done.job.task.kind is TaskKind.EVENTS:
+                self._spend(CheckName.ALONE, done)
+                events.take(done, feed)
             else:
                 self._take_scan(done, feed)
-            self._step("each rule alone", total - len(waiting), total)
+            self._step("each rule alone", total - len(waiting) + events.done, total + events.total)
+        self._trial.event_costs, self._trial.event_mean_us = events.costs, events.mean_us
 
     def _untried(self) -> list[str]:
         """Rules whose own trial is not remembered, by class of file: inputs are made once for each class."""

@@ -11,6 +11,7 @@ A condition is *telling* where each way in which it can be true demands somethin
 from collections.abc import Iterator
 from typing import Final
 
+from ringfence.author.sigma_ordinary import ORDINARY_VALUES
 from ringfence.author.sigma_tree import Origin
 from ringfence.detect.sigma.regex_literals import best_clause, required_texts
 from ringfence.model.detection import (
@@ -35,24 +36,6 @@ COMMON_BEGINNINGS: Final = frozenset(
 )
 COMMON_ENDS: Final = frozenset({".exe", ".dll", "/", "\\"})
 
-ORDINARY_VALUES: Final = (
-    "/usr/bin/bash",
-    "/usr/lib/systemd/systemd",
-    "C:\\Windows\\System32\\svchost.exe",
-    "bash -c 'make -j2 all'",
-    "ls -la /srv/documents",
-    "python3 -m http.server 8000",
-    "sshd: ann [priv]",
-    "cc1 -quiet -O2 -o /tmp/ccA1b2C3.s main.c",
-    "git fetch --all --prune",
-    "root",
-    "NT AUTHORITY\\SYSTEM",
-    "192.0.2.17",
-    "443",
-    "https://www.example.org/index.html?x=1&y=2",
-    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36",
-    "/var/log/apt/history.log.1.gz",
-)
 ORDINARY_SHARE: Final = 4
 """Rule 3: an expression that is found in one of so many ordinary values says hardly anything."""
 

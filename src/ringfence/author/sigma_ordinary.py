@@ -8,9 +8,28 @@ rules read.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from ringfence.author.sigma_breadth import ORDINARY_VALUES
 from ringfence.detect.events import Event
 from ringfence.model.limits import ORDINARY_EVENTS_MAX
+
+ORDINARY_VALUES: Final = (
+    "/usr/bin/bash",
+    "/usr/lib/systemd/systemd",
+    "C:\\Windows\\System32\\svchost.exe",
+    "bash -c 'make -j2 all'",
+    "ls -la /srv/documents",
+    "python3 -m http.server 8000",
+    "sshd: ann [priv]",
+    "cc1 -quiet -O2 -o /tmp/ccA1b2C3.s main.c",
+    "git fetch --all --prune",
+    "root",
+    "NT AUTHORITY\\SYSTEM",
+    "192.0.2.17",
+    "443",
+    "https://www.example.org/index.html?x=1&y=2",
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36",
+    "/var/log/apt/history.log.1.gz",
+)
+"""Values of all kinds, for fields of which nothing is known."""
 
 _PARENTS: Final = (
     ("/usr/bin/make", "make -j4 all"),

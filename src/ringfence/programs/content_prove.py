@@ -30,6 +30,7 @@ from ringfence.author.prove import Judge, Places, Special, findings_of
 from ringfence.author.prove_codes import PROVE_CODES
 from ringfence.author.prove_engine import EngineProver, EngineTrial
 from ringfence.author.sarif import sarif_log
+from ringfence.author.sigma_codes import SIGMA_CODES
 from ringfence.detect.rule_outline import outline
 from ringfence.host.tree_walk import shown
 from ringfence.host.vital import PATHS
@@ -150,6 +151,8 @@ def _read(source: Path, step: Step) -> tuple[Release, Places]:
     for path in source_files(source / "rules", RULE_SUFFIXES):
         name = str(path.relative_to(source))
         places |= {rule.name: (name, rule.line) for rule in outline(read_text(path, name)).rules}
+    for rule in content.sigma.sources if content.sigma else ():
+        places[rule.name] = (rule.file, rule.document.place("id").line if rule.document else 1)
     return build_release(content), Places(places)
 
 
@@ -248,9 +251,8 @@ def _tell(proof: Proof, data: bytes, written: str, *, as_json: bool, as_sarif: b
     findings = findings_of(proof)
     if as_sarif:
         reasons = {waiver.sha256: waiver.reason for waiver in proof.waivers}
-        log = sarif_log(
-            findings, tool="ringfence content prove", version=__version__, codes=PROVE_CODES, reasons=reasons
-        )
+        codes = PROVE_CODES | SIGMA_CODES
+        log = sarif_log(findings, tool="ringfence content prove", version=__version__, codes=codes, reasons=reasons)
         print(json.dumps(log))
         return
     if as_json:

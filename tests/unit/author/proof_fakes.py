@@ -70,6 +70,9 @@ def good_worker(task: Task) -> Answer:
             return Loaded(100, 50_000_000, 1, 2, ())
         case TaskKind.ALONE:
             return Tried(tuple(ProbeCost(name, "zeros", 1_000, ()) for name in task.rules), ())
+        case TaskKind.EVENTS:
+            names = task.rules or ("ordinary events",)
+            return Tried(tuple(ProbeCost(name, "hostile events", 500, ()) for name in names), ())
         case TaskKind.WHOLE:
             return Tried((ProbeCost("zeros", "zeros", 2_000, ()),), ())
         case TaskKind.AGREE:
