@@ -4,7 +4,7 @@
 
 `docs/messages.md` comes from `wire/catalogue.py`, `docs/exit-status.md` from `model/errors.py`, `docs/limits.md` from
 `model/limits.py`, `docs/processes.md` from `host/processes.py`; `docs/contract.md` and the contract of this build,
-`src/ringfence/contract.json`, from `detect/supplied.py`.
+`src/ringfence/contract.json`, from `detect/supplied.py`; `docs/lint.md` from `author/codes.py`.
 
 With `--check` nothing is written: the exit status is 1 where a document is stale, and it is named.
 """
@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Final
 
 from ringfence import __version__
+from ringfence.author.codes import CODES
+from ringfence.author.waivers import FINAL
 from ringfence.detect.supplied import ENGINE, supplied_contract
 from ringfence.host import processes, sandbox
 from ringfence.model import errors, limits
@@ -141,6 +143,22 @@ def contract_document() -> str:
     return "\n".join(lines) + "\n"
 
 
+def lint_document() -> str:
+    """`docs/lint.md`: every code that a check of content may give."""
+    lines = [
+        "# What the checks of content say\n",
+        "`ringfence content lint` prints each finding as `file:line:column: code: text`, all at once. An error refuses",
+        "the content; a warning (`code: warning: text`) refuses nothing. Codes are stable. What is marked *final*",
+        "cannot be excused by a waiver: the engine, the release format or a sensor would refuse it anyhow. Those that",
+        "begin with `prove` are given by `ringfence content prove`, which runs the rules.\n",
+        "| code | what is wrong, and what harm it does | |",
+        "| --- | --- | --- |",
+    ]
+    for code, meaning in sorted(CODES.items()):
+        lines.append(f"| `{code}` | {meaning} | {'*final*' if FINAL.fullmatch(code) else ''} |")
+    return "\n".join(lines) + "\n"
+
+
 def contract_file() -> str:
     """`src/ringfence/contract.json`."""
     return encode_contract(supplied_contract(__version__, version(ENGINE))).decode()
@@ -152,6 +170,7 @@ DOCUMENTS: Final[dict[str, Callable[[], str]]] = {
     "docs/limits.md": limits_document,
     "docs/processes.md": processes_document,
     "docs/contract.md": contract_document,
+    "docs/lint.md": lint_document,
 }
 """Path -> what makes its text."""
 

@@ -10,19 +10,16 @@
 import dataclasses
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from ringfence.author.content_dir import (
-    AuthoredTest,
-    ContentDirectory,
-    Progress,
-    entry_of,
-    read_directory,
-    refuse_rule,
-)
+from ringfence.author.authored_tests import AuthoredTest
+from ringfence.author.content_dir import ContentDirectory, Progress, entry_of, read_directory, read_yaml, refuse_rule
+from ringfence.author.content_head import CONTENT_FILE, ContentHead, read_head
 from ringfence.author.packing import PackedSource, clusters_of, pack_up
+from ringfence.author.waivers import book_of, read_waivers
 from ringfence.author.yara_source import SourceRule
 from ringfence.detect.rule_outline import outline
 from ringfence.detect.self_tests import check_self_tests
@@ -44,6 +41,7 @@ from ringfence.model.release import (
 )
 from ringfence.wire.manifest import RULE_IDENTIFIER, pack_path
 from ringfence.wire.release import encode_release
+from ringfence.wire.waiver import encode_waivers
 
 WAY_OUT: Final = "correct the rule or the self-test"
 
@@ -53,13 +51,31 @@ def build_bytes(directory: Path, version: int | None = None, progress: Progress 
 
     Raises PathRefused or ContentRefused; a release that does not compile or fails a self-test is not built.
     """
-    release = build_release(read_directory(directory, progress), version)
+    release = with_waivers(build_release(read_directory(directory, progress), version), directory)
     progress("compiling")
     compiled = compile_release(release)
     progress("self-tests")
     check_self_tests(release, compiled)
     progress("writing")
     return encode_release(release)
+
+
+def with_waivers(release: Release, directory: Path) -> Release:
+    """The release with the waivers of its directory, expired or not: lint and prove say whether they still hold.
+
+    Raises ContentRefused for one that is malformed, foreign or badly signed.
+    """
+    document = read_yaml(directory / CONTENT_FILE, CONTENT_FILE)
+    head = read_head(document)
+    keys = head.waiver_keys if isinstance(head, ContentHead) else ()
+    waivers, findings = read_waivers(directory, keys, None)
+    if findings:
+        raise ContentRefused(findings[0].text, "remove the file, or have it signed anew", file=findings[0].file)
+    if not waivers:
+        return release
+    data = encode_waivers(book_of(waivers, keys))
+    manifest = replace(release.manifest, waivers_sha256=hashlib.sha256(data).hexdigest())
+    return replace(release, manifest=manifest, waivers=data)
 
 
 def build_release(content: ContentDirectory, version: int | None = None) -> Release:
@@ -81,6 +97,7 @@ def build_release(content: ContentDirectory, version: int | None = None) -> Rele
         rules=tuple(sorted(entries, key=lambda entry: entry.identifier)),
         self_tests=tests,
         detections=tuple(pack.entry for pack in detections),
+        budget=content.head.budget,
     )
     return Release(
         manifest,

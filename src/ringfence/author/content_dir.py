@@ -1,44 +1,37 @@
 """Reading a content directory: what an author writes, before it becomes a release.
 
-    DIR/content.yaml        format: 1, name, version, description
+    DIR/content.yaml        name, version and more: `author/content_head.py`
     DIR/rules/**/*.yar      rules, in files by family; metadata as in `entry_of`
-    DIR/tests/**/*.yaml     self-tests: rule name -> {matches: [sample, ...], ignores: [sample, ...]}
-    DIR/sigma/, DIR/tests/**/*.events.yaml      rules over events: `author/sigma_dir.py`
+    DIR/sigma/**/*.yml      rules over events: `author/sigma_dir.py`
+    DIR/tests/**/*.yaml     self-tests: `author/authored_tests.py`; of Sigma rules: `*.events.yaml`
+    DIR/waivers/*.json      findings that somebody took responsibility for: `author/waivers.py`
 
-A sample is a list of parts that are joined: text, {hex: "7f45"}, {base64: "..."} or {zeros: 100}.  Parts let a
-self-test hold what must not stand as a live string in a repository.
-
-YAML is read without aliases, tags and repeated keys.  Everything that is off is a ContentRefused with file and place.
+YAML is strict (`author/strict_yaml.py`).  Everything that is off is a ContentRefused with file and place.
 """
 
-import base64
-import binascii
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
-import yaml
-
-from ringfence.author.yara_source import SourceReader, SourceRule, first_line
+from ringfence.author.authored_tests import AuthoredTest, read_tests
+from ringfence.author.content_head import CONTENT_FILE, ContentHead, Problem, read_head
+from ringfence.author.strict_yaml import Document, read_document
+from ringfence.author.yara_source import SourceReader, SourceRule
 from ringfence.model.errors import ContentRefused, PathRefused, UsageRefused
 from ringfence.model.limits import (
-    RELEASE_VERSION_MAX,
     RULE_TEXT_CHARACTERS_MAX,
-    SAMPLE_BYTES_MAX,
     SOURCE_FILE_BYTES_MAX,
     SOURCE_FILES_MAX,
 )
 from ringfence.model.records import RuleAction, Severity
 from ringfence.model.release import RuleEntry
 from ringfence.wire.canonical import is_unwelcome
-from ringfence.wire.manifest import RELEASE_NAME, TECHNIQUE
+from ringfence.wire.manifest import TECHNIQUE
 
 if TYPE_CHECKING:
     from ringfence.author.sigma_dir import SigmaContent
 
-CONTENT_FILE: Final = "content.yaml"
-CONTENT_FORMAT: Final = 1
 RULE_SUFFIXES: Final = (".yar", ".yara")
 SIGMA_SUFFIXES: Final = (".yml", ".yaml")
 EVENTS_SUFFIX: Final = ".events.yaml"
@@ -46,25 +39,6 @@ EVENTS_SUFFIX: Final = ".events.yaml"
 
 Progress = Callable[[str], None]
 """Called with the name of each file before it is read."""
-
-
-@dataclass(frozen=True, slots=True)
-class ContentHead:
-    """What `content.yaml` says."""
-
-    name: str
-    version: int
-    description: str
-
-
-@dataclass(frozen=True, slots=True)
-class AuthoredTest:
-    """A self-test as its author wrote it."""
-
-    rule: str
-    sample: bytes
-    expects_match: bool
-    file: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +60,10 @@ def read_directory(directory: Path, progress: Progress = lambda _: None) -> Cont
             f"{directory} is not a content directory: it has no {CONTENT_FILE}",
             "name a directory that has one; `ringfence content import-yara` makes one from public rules",
         )
-    head = _head(_yaml(head_file, CONTENT_FILE))
+    document = read_yaml(head_file, CONTENT_FILE)
+    head = read_head(document)
+    if not isinstance(head, ContentHead):
+        _refuse_first(head, document, CONTENT_FILE)
     reader = SourceReader()
     files = []
     for path in source_files(directory / "rules", RULE_SUFFIXES):
@@ -96,8 +73,13 @@ def read_directory(directory: Path, progress: Progress = lambda _: None) -> Cont
     tests: list[AuthoredTest] = []
     for path in source_files(directory / "tests", (".yaml",)):
         name = str(path.relative_to(directory))
-        if not name.endswith(EVENTS_SUFFIX):
-            tests += _tests(_yaml(path, name), name)
+        if name.endswith(EVENTS_SUFFIX):
+            continue
+        document = read_yaml(path, name)
+        found, problems = read_tests(document, name)
+        if problems:
+            _refuse_first(problems, document, name)
+        tests += found
     return ContentDirectory(head, tuple(files), tuple(tests), read_sigma_content(directory, progress))
 
 
@@ -185,94 +167,22 @@ def entry_of(rule: SourceRule, pack: str) -> RuleEntry:
 def refuse_rule(rule: SourceRule, what: str) -> NoReturn:
     """Raise ContentRefused for `rule`."""
     raise ContentRefused(
-        f"rule {rule.identifier} {what}", "correct the rule", file=rule.file, position=f"line {rule.line}"
+        f"rule {rule.identifier} {what}", "correct the rule", file=rule.file, position=str(rule.line)
     )
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """YAML without aliases and repeated keys."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Refuse aliases before they are followed."""
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(problem="aliases are not allowed")
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - the base class's
-        """Refuse repeated keys, which YAML's own loader lets win silently."""
-        made = super().construct_mapping(node, deep)
-        if len(made) != len(node.value):
-            raise yaml.MarkedYAMLError(problem="a key is repeated", problem_mark=node.start_mark)
-        return made
+def read_yaml(path: Path, name: str) -> Document:
+    """A YAML file of the directory.  Raises ContentRefused with line and column."""
+    return read_document(read_text(path, name), name)
 
 
-def _yaml(path: Path, name: str) -> object:
-    """The value of a YAML file."""
-    text = read_text(path, name)
-    try:
-        return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - derives from SafeLoader
-    except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        what = getattr(error, "problem", None) or first_line(error)
-        raise ContentRefused(
-            f"is not strict YAML: {what}",
-            "correct the file",
-            file=name,
-            position=f"line {mark.line + 1}" if mark else "",
-        ) from error
-
-
-def _head(value: object) -> ContentHead:
-    def refuse(what: str) -> NoReturn:
-        raise ContentRefused(what, "correct the file", file=CONTENT_FILE)
-
-    if not isinstance(value, dict) or set(value) != {"format", "name", "version", "description"}:
-        refuse("must have exactly the keys format, name, version and description")
-    name, version, description = value["name"], value["version"], value["description"]
-    if value["format"] != CONTENT_FORMAT:
-        refuse(f"has a format that is not {CONTENT_FORMAT}")
-    if not isinstance(name, str) or not RELEASE_NAME.fullmatch(name):
-        refuse(f"name must fit {RELEASE_NAME.pattern}")
-    if isinstance(version, bool) or not isinstance(version, int) or not 1 <= version <= RELEASE_VERSION_MAX:
-        refuse(f"version must be an integer from 1 to {RELEASE_VERSION_MAX}")
-    if not isinstance(description, str) or len(description) > RULE_TEXT_CHARACTERS_MAX or is_unwelcome(description):
-        refuse("description must be a line of text")
-    return ContentHead(name, version, description)
-
-
-def _tests(value: object, file: str) -> Iterator[AuthoredTest]:
-    """The self-tests of one file."""
-
-    def refuse(place: str, what: str) -> NoReturn:
-        raise ContentRefused(what, "see the head of author/content_dir.py for the form", file=file, position=place)
-
-    if not isinstance(value, dict):
-        refuse("", "must map rule names to self-tests")
-    for rule, tests in value.items():
-        if not isinstance(tests, dict) or not tests or not set(tests) <= {"matches", "ignores"}:
-            refuse(str(rule), "must have matches, ignores or both")
-        for kind, samples in tests.items():
-            if not isinstance(samples, list):
-                refuse(f"{rule}/{kind}", "must be a list of samples")
-            for number, sample in enumerate(samples):
-                try:
-                    content = b"".join(_part(part) for part in (sample if isinstance(sample, list) else [sample]))
-                except (ValueError, binascii.Error) as error:
-                    refuse(f"{rule}/{kind}/{number}", str(error))
-                if len(content) > SAMPLE_BYTES_MAX:
-                    refuse(f"{rule}/{kind}/{number}", f"has more than {SAMPLE_BYTES_MAX} bytes")
-                yield AuthoredTest(str(rule), content, kind == "matches", file)
-
-
-def _part(part: object) -> bytes:
-    """One part of a sample.  Raises ValueError for what is none."""
-    match part:
-        case str():
-            return part.encode()
-        case {"hex": str(digits), **rest} if not rest:
-            return bytes.fromhex(digits)
-        case {"base64": str(text), **rest} if not rest:
-            return base64.b64decode(text, validate=True)
-        case {"zeros": int(count), **rest} if not rest and 0 <= count <= SAMPLE_BYTES_MAX:
-            return bytes(count)
-    raise ValueError("a part is text, {hex: ...}, {base64: ...} or {zeros: ...}")
+def _refuse_first(problems: Sequence[Problem], document: Document, file: str) -> NoReturn:
+    """Raise ContentRefused for the first of `problems`, with the count of the others."""
+    place = document.place(*problems[0].path)
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    raise ContentRefused(
+        f"{problems[0].text}{more}",
+        "correct the file; `ringfence content lint` names everything at once",
+        file=file,
+        position=f"{place.line}:{place.column}",
+    )

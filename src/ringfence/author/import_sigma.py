@@ -21,7 +21,8 @@ from typing import Final
 
 import yaml
 
-from ringfence.author.content_dir import CONTENT_FILE, EVENTS_SUFFIX, SIGMA_SUFFIXES, read_text, source_files
+from ringfence.author.content_dir import EVENTS_SUFFIX, SIGMA_SUFFIXES, read_text, source_files
+from ringfence.author.content_head import CONTENT_FILE
 from ringfence.author.finding import Finding
 from ringfence.author.import_metadata import NON_COMMERCIAL
 from ringfence.author.import_yara import (

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ringfence.author.content_dir import CONTENT_FILE, RULE_SUFFIXES, SIGMA_SUFFIXES, read_text, source_files
+from ringfence.author.content_dir import RULE_SUFFIXES, SIGMA_SUFFIXES, read_text, source_files
+from ringfence.author.content_head import CONTENT_FILE
 from ringfence.author.import_metadata import NON_COMMERCIAL, clean, licence_of, with_our_metadata
 from ringfence.author.packing import Cluster, clusters_of
 from ringfence.author.probe import Candidate, Prober

@@ -3,7 +3,7 @@
 1. A pattern is as rare as its longest run of fixed bytes: outside of brackets, without gaps and open bytes, and without
    what a regular expression may repeat or leave out.  Of alternatives, the shortest counts.
 2. A run counts its *different* bytes: zeros in a row are everywhere.
-3. Text that ordinary files are full of (`_COMMON`) is not rare, however long.
+3. Text that ordinary files are full of (`COMMON`) is not rare, however long.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Final
 
 from ringfence.detect.rule_text import PatternText
 
-_COMMON: Final = """
+COMMON: Final = """
 include function request response invoke security closed closing established listening time_wait close_wait last_ack
 syn_sent fin_wait1 fin_wait2 gethostbyname <module> __module__ reflection getheader new process systeminfo sequence
 assembly symbol table upload outputstream inputstream filestream streamwriter is blocked blocked by violation of whoami
@@ -84,7 +84,7 @@ def _of_runs(unit_of: re.Pattern[str], value: str) -> int:
 def _of_run(run: list[str]) -> int:
     """Rules 2 and 3 of the module."""
     text = "".join(run).lower()
-    return 0 if text.strip() in _COMMON else len(set(text))
+    return 0 if text.strip() in COMMON else len(set(text))
 
 
 def _character(unit: str) -> str:

@@ -940,6 +940,50 @@ SOURCE_FILES_MAX: Final = 16_384
 RULE_PATTERNS_MAX: Final = 1_000
 """Patterns of one rule: more make the engine's compiler quadratic.  The largest public rule has 257."""
 
+LINT_COMPILE_CPU_S: Final = 10
+"""Processor time of the compiler on one file of rules: all 8,870 public rules together take five."""
+
+LINT_COMPILE_BYTES_MAX: Final = 1_073_741_824
+"""Writable memory of the compiler on one file of rules: all public rules together take 164 MB."""
+
+LINT_COMPILE_WAIT_S: Final = 30
+"""Longest wait for the compiler on one file, in which it works at most `LINT_COMPILE_CPU_S`, on a busy machine."""
+
+LINT_WARNINGS_ENTRIES_MAX: Final = 4_096
+"""Warnings of the compiler about one file of rules that are told."""
+
+LINT_FINDINGS_MAX: Final = 1_024
+"""Findings about one file that are told one by one; a machine-made file may have one in each line."""
+
+RULE_VARIANTS_PATTERNS_MAX: Final = 4_096
+"""Patterns that the engine makes of one rule's: each XOR key and each encoding is one.  The largest public rule has
+1,037; 10,000 with `xor wide` take half a GiB to compile."""
+
+PATTERN_TEXT_CHARACTERS_MAX: Final = 4_096
+"""A text pattern as written.  The longest public one has 952 characters."""
+
+PATTERN_HEX_CHARACTERS_MAX: Final = 16_384
+"""A hexadecimal pattern as written, with its comments.  The longest public one has 3,165 characters."""
+
+PATTERN_EXPRESSION_CHARACTERS_MAX: Final = 2_048
+"""A regular expression as written.  The longest public one has 896 characters."""
+
+PATTERN_ALTERNATIVES_ENTRIES_MAX: Final = 255
+"""Alternatives in one place of a pattern, the engine's own bound.  The widest public one has 80."""
+
+RULE_EVIDENCE_BYTES_MIN: Final = 8
+"""Different fixed bytes in the weakest alternative of a rule that blocks.  Of 8,858 public rules, which only alert,
+97 % have as many; a word of ordinary text has fewer."""
+
+RULE_ALERT_EVIDENCE_BYTES_MIN: Final = 4
+"""The same for a rule that only alerts, below which there is a warning: one in a hundred public rules has fewer."""
+
+RULE_CONDITION_WORDS_MAX: Final = 16_384
+"""Words of a YARA condition.  The longest public one has 704; the engine gives up between 20,000 and 100,000."""
+
+RULE_CONDITION_DEPTH_MAX: Final = 48
+"""Nesting of a YARA condition.  The deepest public rule has 9."""
+
 RULE_PROBE_MS_MAX: Final = 200
 """CPU that one rule may take on one probe of 4 MiB.  The worst public Linux rule took 27 ms on 16 MiB."""
 

@@ -29,6 +29,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "host update": ("ringfence.programs.host_update", "Look for signed content now."),
     "host install": ("ringfence.programs.host_install", "Install the sensor as hardened systemd units."),
     "rescue": ("ringfence.programs.rescue", "Repair the disk of a machine that does not boot, from outside."),
+    "content lint": ("ringfence.programs.content_lint", "Check a content directory: every finding at once."),
+    "content waive": ("ringfence.programs.content_waive", "Excuse one finding of lint: signed, until a day."),
     "content build": ("ringfence.programs.content_build", "Build a release from a directory of rules."),
     "content prove": ("ringfence.programs.content_prove", "Prove that a release cannot hurt a host."),
     "content show": ("ringfence.programs.content_show", "Show what a release holds."),

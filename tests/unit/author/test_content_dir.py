@@ -111,4 +111,4 @@ def test_refuses_other_metadata(old: str, new: str, word: str) -> None:
     rule = SourceReader().read(f"rule One {{ {META.replace(old, new)} condition: filesize > 1 }}", "f.yar")[0]
     with pytest.raises(ContentRefused, match=word) as caught:
         entry_of(rule, "pack")
-    assert (caught.value.file, caught.value.position) == ("f.yar", "line 1")
+    assert (caught.value.file, caught.value.position) == ("f.yar", "1")

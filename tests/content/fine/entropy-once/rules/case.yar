@@ -1,0 +1,16 @@
+import "math"
+
+rule Entropy_Once {
+    meta:
+        author = "Ringfence authors"
+        description = "Entropy Once"
+        severity = "high"
+        action = "block"
+        technique = "T1059"
+        reference = "https://attack.mitre.org/techniques/T1059/"
+        licence = "Apache-2.0"
+    strings:
+        $name = "the-name-of-a-dropper-7f3a"
+    condition:
+        $name and math.entropy(0, filesize) < 7.9
+}

@@ -1,0 +1,14 @@
+rule Only_Comments {
+    meta:
+        author = "Ringfence authors"
+        description = "Only Comments"
+        severity = "high"
+        action = "block"
+        technique = "T1059"
+        reference = "https://attack.mitre.org/techniques/T1059/"
+        licence = "Apache-2.0"
+    strings:
+        $name = "the-name-of-a-dropper-7f3a"
+    condition:
+        $name
+}

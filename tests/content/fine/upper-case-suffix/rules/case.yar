@@ -1,0 +1,1 @@
+// the rule stands in the other file

@@ -1,0 +1,1 @@
+rule L { strings: $a = "éÿ" condition: $a }

@@ -1,0 +1,14 @@
+rule Same_Name_Twice {
+    meta:
+        author = "Ringfence authors"
+        description = "Same Name Twice"
+        severity = "high"
+        action = "block"
+        technique = "T1059"
+        reference = "https://attack.mitre.org/techniques/T1059/"
+        licence = "Apache-2.0"
+    strings:
+        $b = "another-name-of-a-dropper"
+    condition:
+        $b
+}

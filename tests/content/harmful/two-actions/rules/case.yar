@@ -1,0 +1,15 @@
+rule Two_Actions {
+    meta:
+        author = "Ringfence authors"
+        description = "Says twice what happens"
+        severity = "high"
+        action = "alert"
+        action = "block"
+        technique = "T1059"
+        reference = "https://attack.mitre.org/techniques/T1059/"
+        licence = "Apache-2.0"
+    strings:
+        $name = "the-name-of-a-dropper-7f3a"
+    condition:
+        $name
+}

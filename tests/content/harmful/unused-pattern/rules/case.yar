@@ -1,0 +1,15 @@
+rule Unused_Pattern {
+    meta:
+        author = "Ringfence authors"
+        description = "Unused Pattern"
+        severity = "high"
+        action = "block"
+        technique = "T1059"
+        reference = "https://attack.mitre.org/techniques/T1059/"
+        licence = "Apache-2.0"
+    strings:
+        $name = "the-name-of-a-dropper-7f3a"
+        $other = "another-name-of-a-dropper"
+    condition:
+        $name
+}

@@ -1,0 +1,15 @@
+rule Weak_Alternative {
+    meta:
+        author = "Ringfence authors"
+        description = "Weak Alternative"
+        severity = "high"
+        action = "block"
+        technique = "T1059"
+        reference = "https://attack.mitre.org/techniques/T1059/"
+        licence = "Apache-2.0"
+    strings:
+        $name = "the-name-of-a-dropper-7f3a"
+        $page = "<html"
+    condition:
+        any of them
+}
