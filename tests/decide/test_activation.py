@@ -49,7 +49,7 @@ from ringfence.decide.activation_messages import (
     Tick,
 )
 from ringfence.model import limits
-from ringfence.model.activation import Arrival, How, Proven, Reason, ReleaseKey, Stage
+from ringfence.model.activation import Arrival, How, Proven, Reason, ReleaseKey, Stage, first_state, rebased
 
 
 def test_no_message_is_both_told_and_said() -> None:
@@ -186,6 +186,17 @@ def test_a_soak_begins_anew_after_an_orderly_restart_without_another_shadow() ->
     again = booted(soaking(V2).kept).acts(Run(BASE), Compile(V2))
     assert again.kept.arrival.how is How.WITHDRAWN
     again.on(Compiled(V2)).acts(Run(V2))
+
+
+def test_a_start_writes_before_anything_runs() -> None:
+    booted(with_good(V2)).expects(Persist(with_good(V2)), Run(V2))
+
+
+def test_the_baseline_of_another_package_is_written_down_before_it_runs_and_bears_no_old_guilt() -> None:
+    book = booted(rebased(with_good(), V5, WALL_S), clean=False).acts(Run(V5))
+    assert book.kept == first_state(V5, WALL_S)
+    assert book.commands[0] == Persist(book.kept)
+    assert booted(book.kept, clean=False).kept.baseline.deaths == 1
 
 
 # --- 4: shadow --------------------------------------------------------------------------------------------------------

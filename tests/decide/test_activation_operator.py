@@ -321,7 +321,7 @@ def test_a_later_failure_is_not_taken_for_that() -> None:
 
 
 def test_a_failure_that_nobody_waits_for_changes_nothing() -> None:
-    book = booted(with_good(V2))
+    book = booted(with_good(V2)).on(Tick())
     before = book.state
     assert book.on(PersistFailed("")).expects().state == before
 

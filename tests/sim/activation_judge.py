@@ -18,7 +18,7 @@ here and widen the bounds by exactly that much.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from tests.sim.activation_releases import BASELINE, BEARABLE, HARMFUL, HARMLESS, KEYS, NUMBER, UNIT_MS, VERSIONS
+from tests.sim.activation_releases import BEARABLE, HARMFUL, HARMLESS, KEYS, NUMBER, UNIT_MS, VERSIONS
 
 from ringfence.decide.activation_messages import (
     Booted,
@@ -100,6 +100,7 @@ class Judge:
         self.culprit = 0
         self.blamed = 0
         self.shadow_ms = self.soak_ms = self.life_ms = self.compared_files = 0
+        self.exhausted = False
         self.blind = self.was_blind = False
         self.has_begun = True
         """Nothing has run yet in this life of the warden."""
@@ -113,7 +114,7 @@ class Judge:
         """One unit, during which everything stayed as it is."""
         world, candidate = self.world, self.world.live.kept.candidate
         self.life_ms = self.life_ms + UNIT_MS if world.running is not None and world.running.ready else 0
-        calm = BASELINE if world.running is None else world.running.release if world.running.ready else 0
+        calm = world.baseline if world.running is None else world.running.release if world.running.ready else 0
         if calm and candidate is not None and candidate.stage is Stage.SOAKING:
             self.soak_ms += UNIT_MS
         else:
@@ -127,10 +128,18 @@ class Judge:
         del number
         self.soak_ms = self.life_ms = 0
 
-    def compared(self, number: int, files: int) -> None:
-        """So many files were compared with this candidate."""
-        del number
-        self.compared_files = files
+    def compared(self, files: int, *, exhausted: bool) -> None:
+        """So many files were compared with the candidate, and perhaps there are no more."""
+        self.compared_files, self.exhausted = files, exhausted
+
+    def rebased(self) -> None:
+        """Another package brings another baseline: whatever was known of it is forgotten."""
+        number = self.world.baseline
+        self.refused.pop(number, None)
+        self.legal.discard(number)
+        for counts in (self.harms, self.trial_harms, self.unwritten, self.slack, self.ends_blamed):
+            counts[number] = 0
+        self.all_harms = self.all_slack = self.all_forgiven = 0
 
     def harmed(self, number: int) -> None:
         """The release really did harm: rule 2."""
@@ -152,17 +161,22 @@ class Judge:
         bound += self.all_forgiven + self.all_slack
         require(self.all_harms <= bound, f"{self.all_harms} harms since the last new release, {bound} allowed")
 
-    def ends(self, *, clean: bool) -> None:
+    def ends(self) -> None:
         """The warden ends, or the whole host.  What is not on the disk is lost."""
-        disk = self.world.disk
-        self.blamed = 0
-        if not clean and disk is not None:
-            ran = None if disk.steady else disk.arrival.release
-            blamed = disk.candidate.release if disk.candidate is not None else ran
-            self.blamed = NUMBER[blamed] if blamed is not None else 0
-            self.ends_blamed[self.blamed] += 1
         # what is not on the disk was neither blamed nor forgiven
         self.calm_since_ms = [max(pair) for pair in zip(self.calm_since_ms, self.calm_written_ms, strict=True)]
+        self.soak_ms = self.shadow_ms = self.life_ms = self.compared_files = 0
+        self.exhausted = self.blind = False
+        self.has_begun = True
+
+    def begins(self) -> None:
+        """The next life begins with the record that was read, and with whom that makes answer for the end before."""
+        read = self.world.read
+        ran = None if read.steady else read.arrival.release
+        suspect = read.candidate.release if read.candidate is not None else ran
+        known = suspect is not None and (read.candidate is not None or read.find(suspect.sha256) is not None)
+        self.blamed = NUMBER[suspect] if suspect is not None and known and not self.world.clean else 0
+        self.ends_blamed[self.blamed] += 1
         for number, count in enumerate(self.unwritten):
             lost = count - (1 if number == self.culprit == self.blamed else 0)
             if lost > 0:
@@ -170,11 +184,8 @@ class Judge:
                 self.all_slack += lost
         self.unwritten = [0] * _RELEASES
         self.culprit = 0
-        self.soak_ms = self.shadow_ms = self.life_ms = self.compared_files = 0
-        self.blind = False
-        self.has_begun = True
 
-    def forgets(self, *, clean: bool) -> None:
+    def forgets(self) -> None:
         """The record is lost: a host that knows nothing begins anew, with its baseline for all that anybody knows."""
         self.refused.clear()
         self.legal.clear()
@@ -182,8 +193,6 @@ class Judge:
         for counts in (self.harms, self.trial_harms, self.unwritten, self.slack, self.ends_blamed):
             counts[:] = [0] * _RELEASES
         self.all_harms = self.all_slack = self.all_forgiven = 0
-        self.blamed = 0 if clean else BASELINE
-        self.ends_blamed[self.blamed] += 1
 
     def written(self) -> None:
         """The record is on the disk."""
@@ -210,7 +219,10 @@ class Judge:
         kept, disk = self.world.live.kept, self.world.disk
         what = f"release {number} {'is compiled' if compiles else 'runs'}"
         require(not self.world.live.off, f"{what} on a host that is switched off")
-        require(disk is not None and (compiles or _knows(disk, number)), f"{what} and the disk does not know it")
+        known = (disk is not None and (compiles or _knows(disk, number))) or (
+            number == self.world.baseline and self.world.live.unkept
+        )
+        require(known, f"{what} and the disk does not know it")
         tried = kept.candidate is not None and NUMBER[kept.candidate.release] == number
         if compiles:
             trial = disk.candidate if disk is not None else None
@@ -222,12 +234,15 @@ class Judge:
             not early or disk is None or not disk.steady, f"{what} and the disk calls it steady before it has begun"
         )
         self.has_begun = self.has_begun and compiles
-        require(not self.blind or number == BASELINE, f"{what} although the end of the host could not be written down")
+        require(
+            not self.blind or number == self.world.baseline,
+            f"{what} although the end of the host could not be written down",
+        )
 
     def forgotten(self, number: int) -> None:
         """A file is removed: rule 8."""
         disk = self.world.disk
-        require(disk is not None and KEYS[number].sha256 not in disk.files, f"the file of {number} is still needed")
+        require(disk is None or KEYS[number].sha256 not in disk.files, f"the file of {number} is still needed")
 
     # --- every step ---------------------------------------------------------------------------------------------------
 
@@ -311,7 +326,7 @@ class Judge:
             lost = isinstance(event, Damaged) and event.release == one.release
             just = after.refusal_of(one.release.sha256) is not None or room or lost or guarded
             require(just, f"good release {NUMBER[one.release]} is gone")
-        require(after.baseline.release == KEYS[BASELINE], "the baseline does not end the chain")
+        require(after.baseline.release == KEYS[self.world.baseline], "the baseline does not end the chain")
         same = after.arrival.release == before.arrival.release
         require(same or not after.steady, "what has just begun to run is called steady")
         if after.steady and not before.steady:
@@ -351,7 +366,7 @@ class Judge:
     def _refusal_is_just(self, event: Event, refusal: Refusal, before: ActivationState) -> None:
         """Rule 3."""
         number = NUMBER[refusal.release]
-        require(number != BASELINE, "the baseline is refused")
+        require(number != self.world.baseline, "the baseline is refused")
         if self.world.kinds[number] not in HARMLESS:
             return
         if refusal.reason is Reason.BOOT_FAILED:
@@ -371,7 +386,7 @@ class Judge:
         require(before is not None and before.release == tried.release, f"{number} soaks without a trial")
         if number not in self.passed:
             require(self.shadow_ms >= limits.SHADOW_MS_MIN, f"{number} soaks after {self.shadow_ms} ms of shadow")
-            enough = self.compared_files >= limits.SHADOW_QUESTIONS_MIN
+            enough = self.compared_files >= (1 if self.exhausted else limits.SHADOW_QUESTIONS_MIN)
             require(enough, f"{number} soaks after {self.compared_files} comparisons")
             self.passed.add(number)
 
@@ -385,7 +400,7 @@ class Judge:
                 digest = event.release.sha256
                 refused = after.refusal_of(digest) is not before.refusal_of(digest)
                 require(refused == harm, f"{NUMBER[event.release]}: harm is {harm}, refused is {refused}")
-        elif isinstance(event, BreakerTripped) and event.release != KEYS[BASELINE]:
+        elif isinstance(event, BreakerTripped) and event.release != KEYS[self.world.baseline]:
             known = before.find(event.release.sha256) or (tried is not None and tried.release == event.release)
             require(not known or after.refusal_of(event.release.sha256) is not None, "a burst is not answered")
 
@@ -396,7 +411,8 @@ class Judge:
         world, live, disk = self.world, self.world.live, self.world.disk
         kept = live.kept
         failed = live.unkept and live.asked is None
-        require((live.durable if failed else kept) == disk, "what is believed is not on the disk")
+        believed = live.durable in (disk, world.read) if failed else kept == disk
+        require(believed, "what is believed is not on the disk")
         level = None if live.runs is None else NUMBER[live.runs]
         require(level == (world.running.release if world.running else None), f"{level} should run")
         trial = kept.candidate
@@ -425,7 +441,7 @@ class Judge:
             return None
         if kept.candidate is not None and kept.candidate.stage is Stage.SOAKING:
             return kept.candidate.release
-        dead = one.release == KEYS[BASELINE] and one.deaths == limits.RELEASE_DEATHS_MAX
+        dead = one.release == KEYS[self.world.baseline] and one.deaths == limits.RELEASE_DEATHS_MAX
         return None if dead else one.release
 
     def is_at_rest(self) -> bool:
@@ -441,9 +457,9 @@ class Judge:
         kept = live.kept
         require(kept == world.disk, "what is believed is not on the disk")
         require(kept.candidate is None, "something is still being tried")
-        if world.kinds[BASELINE] not in HARMFUL:
+        if world.kinds[world.baseline] not in HARMFUL:
             require(world.running is not None and world.running.ready, "the host is left without protection")
-        if world.running is not None and world.running.release != BASELINE:
+        if world.running is not None and world.running.release != world.baseline:
             require(world.kinds[world.running.release] not in HARMFUL, f"harmful {world.running.release} still runs")
 
 

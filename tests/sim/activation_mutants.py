@@ -62,7 +62,9 @@ MUTANTS: Final[dict[str, Mutant]] = {
         "    turn.stops",
     ),
     # 4: shadow
-    "promotes on no data": (SHADOW, " and compared_of(counts) >= limits.SHADOW_QUESTIONS_MIN", ""),
+    "promotes on no data": (SHADOW, "compared >= limits.SHADOW_QUESTIONS_MIN or", "True or"),
+    "promotes on no data where there is none": (SHADOW, "counts.exhausted and compared > 0", "counts.exhausted"),
+    "writes nothing at a start": (RULES, "How.WITHDRAWN, True, True", "How.WITHDRAWN, True, False"),
     "promotes after no time": (SHADOW, "shadow_ms >= limits.SHADOW_MS_MIN and ", ""),
     "never ends a shadow without data": (TRIAL, "turn.state.stage_ms >= limits.SHADOW_MS_MAX", "False"),
     "refuses for want of data": (
@@ -173,11 +175,8 @@ MUTANTS: Final[dict[str, Mutant]] = {
         "not good.deaths",
     ),
     "counts calm while nobody answers": (TURN, "(state.ready or state.runs is None)", "True"),
-    "goes on with the calm of before a death": (
-        TRIAL,
-        "turn.kept.chain), calm_steps=0)\n    turn.note(calm_ms=0)",
-        "turn.kept.chain))",
-    ),
+    "goes on with the calm of before a death": (TRIAL, "calm_steps=0, steady=False)", "steady=False)"),
+    "goes on with the hour of before a death": (TRIAL, "steady=False)\n    turn.note(calm_ms=0)", "steady=False)"),
     "restarts a dying baseline for ever": (
         TURN,
         "(state.baseline_lost or good.deaths >= limits.RELEASE_DEATHS_MAX)",

@@ -1,5 +1,6 @@
 """The parts of the simulated host: releases of every bad kind, processes, and bounds that a short life meets."""
 
+import random
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
@@ -29,6 +30,9 @@ VERSIONS: Final = (0, 1, 2, 3, 3, 4, 5, 6)
 """Of each release by its number, two of them the same.  Number 1 is the baseline."""
 
 BASELINE: Final = 1
+OTHER_BASELINE: Final = 5
+"""The release of another package; this one is offered by the fleet as well."""
+
 OFFERED: Final = range(2, len(VERSIONS))
 KEYS: Final = tuple(ReleaseKey(max(version, 1), f"{number:064x}") for number, version in enumerate(VERSIONS))
 NUMBER: Final = {key: number for number, key in enumerate(KEYS)}
@@ -124,5 +128,33 @@ class Moods:
     jump: int
     noise: int
     killer: int
+    upgrades: int
+    files: int
+    """How many files there are to compare."""
+
     guarded: bool
     codec: bool
+
+
+def moods_of(seed: int, rng: random.Random) -> Moods:
+    """Draw the weather."""
+    rough = rng.random() < 0.75
+    share = rng.randrange
+    return Moods(
+        cut=share(40) if rough else 0,
+        warden_killed=share(15) if rough else 0,
+        harm=300 + share(701),
+        offer=100 + share(400),
+        operator=share(160) if rng.random() < 0.5 else 0,
+        reboot=share(60),
+        fills=share(40) if rng.random() < 0.3 else 0,
+        loses_file=share(20) if rng.random() < 0.3 else 0,
+        loses_record=share(200) if rng.random() < 0.1 else 0,
+        jump=share(80) if rng.random() < 0.3 else 0,
+        noise=share(60),
+        killer=share(30) if rng.random() < 0.3 else 0,
+        upgrades=share(150) if rng.random() < 0.2 else 0,
+        files=rng.randrange(4) if rng.random() < 0.2 else 1_000,
+        guarded=rng.random() < 0.5,
+        codec=seed % 8 == 0,
+    )

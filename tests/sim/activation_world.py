@@ -28,12 +28,13 @@ from tests.sim.activation_releases import (
     KEYS,
     NUMBER,
     OFFERED,
+    OTHER_BASELINE,
     UNIT_MS,
     VERSIONS,
     Child,
     Engine,
     Kind,
-    Moods,
+    moods_of,
 )
 
 from ringfence.decide import activation, activation_why
@@ -88,35 +89,19 @@ class World:
         self.seed = seed
         self.machine = machine
         self.rng = rng = random.Random(seed)
-        rough = rng.random() < 0.75
-        share = rng.randrange
-        self.moods = Moods(
-            cut=share(40) if rough else 0,
-            warden_killed=share(15) if rough else 0,
-            harm=300 + share(701),
-            offer=100 + share(400),
-            operator=share(160) if rng.random() < 0.5 else 0,
-            reboot=share(60),
-            fills=share(40) if rng.random() < 0.3 else 0,
-            loses_file=share(20) if rng.random() < 0.3 else 0,
-            loses_record=share(200) if rng.random() < 0.1 else 0,
-            jump=share(80) if rng.random() < 0.3 else 0,
-            noise=share(60),
-            killer=share(30) if rng.random() < 0.3 else 0,
-            guarded=rng.random() < 0.5,
-            codec=seed % 8 == 0,
-        )
+        self.moods = moods_of(seed, rng)
         kinds = list(Kind)
         bad = rng.random() * 0.9
         self.kinds = [rng.choice(kinds) if rng.random() < bad else Kind.HARMLESS for _ in VERSIONS]
         if rng.random() < 0.8:
             self.kinds[BASELINE] = Kind.HARMLESS
+        self.baseline = BASELINE
         self.calm = False
         self.disk: ActivationState | None = None
         self.full = False
         self.store: set[int] = set()
-        self.now_ms = share(10**6)
-        self.wall_s = share(10**9)
+        self.now_ms = rng.randrange(10**6)
+        self.wall_s = rng.randrange(10**9)
         self.metadata = 10
         self.clean = True
         self.begun = True
@@ -264,13 +249,14 @@ class World:
             self._child_dies(Cause.GREW)
             return
         if kind is not Kind.QUIET:
-            child.compared += self.rng.randrange(7)
+            child.compared = min(child.compared + self.rng.randrange(7), self.moods.files)
         bad = COUNTS.get(kind)
         counts = (
             bad if bad is not None and self._harms() else BEARABLE if self.rng.randrange(4) == 0 else ShadowCounts()
         )
-        counts = replace(counts, questions=child.compared // 2, replayed=child.compared - child.compared // 2)
-        self.judge.compared(child.release, child.compared)
+        exhausted, half = child.compared == self.moods.files, child.compared // 2
+        counts = replace(counts, questions=half, replayed=child.compared - half, exhausted=exhausted)
+        self.judge.compared(child.compared, exhausted=exhausted)
         self.feed(ShadowReport(key, counts))
 
     def _child_dies(self, cause: Cause) -> None:
@@ -359,7 +345,7 @@ class World:
     def stop(self, *, clean: bool, host: bool) -> None:
         """The warden ends, and the host with it or not."""
         self.trace.append(f"{'an orderly' if clean else 'the'} end of the {'host' if host else 'warden'}")
-        self.judge.ends(clean=clean)
+        self.judge.ends()
         self.clean = self.clean and clean
         self.begun = self.begun or host
         self.running = self.child = None
@@ -384,8 +370,13 @@ class World:
         if self.chance(self.moods.loses_record):
             self.trace.append("the record is lost")
             self.disk = None
-            self.judge.forgets(clean=self.clean)
+            self.judge.forgets()
+        if self.chance(self.moods.upgrades):
+            self.baseline = BASELINE + OTHER_BASELINE - self.baseline
+            self.trace.append(f"another package: {self.baseline}")
+            self.judge.rebased()
         self.live = self._loaded()
+        self.judge.begins()
         event = Booted(self.clean, guard, self.begun)
         self.clean, self.begun = True, False
         self.store = {number for number in self.store if KEYS[number].sha256 in self.live.kept.files}
@@ -393,11 +384,11 @@ class World:
 
     def _loaded(self) -> activation.Activation:
         kept = self.disk
-        if kept is None:
-            kept = self.disk = first_state(KEYS[BASELINE], 5)
-        elif self.moods.codec:
+        if kept is not None and self.moods.codec:
             kept = decode_activation(encode_activation(kept))
-        kept = rebased(kept, KEYS[BASELINE], 5)
+        key = KEYS[self.baseline]
+        kept = first_state(key, 5) if kept is None else rebased(kept, key, 5)
+        self.read = kept
         loaded: activation.Activation = self.machine.Activation(kept)
         return loaded
 
@@ -481,7 +472,7 @@ class World:
         self.running = None
         if self.child is not None and self.child.release == number:
             self.child = None
-        elif number != BASELINE and number not in self.store:
+        elif number != self.baseline and number not in self.store:
             return Damaged(key)
         self.running = Engine(number)
         return None

@@ -7,7 +7,8 @@ Rules:
     forgotten: offer it again.  The operator's offer ends a trial in progress.
  2. *Order.*  verified -> compiling (a child under limits, self-tests) -> shadow -> soaking (it runs) -> good.
  3. *Disk first.*  Every change is durable before what it leads to: attempts before the start that they count, deaths
-    before the restart, refusals before the release that follows.  Whatever happens, the next start knows of it.
+    before the restart, refusals before the release that follows.  Whatever happens, the next start knows of it.  A
+    start writes first, changed or not: a record that is new, or of another package, knows what runs before it runs.
  4. *Shadow.*  After `SHADOW_MS_MIN` and `SHADOW_QUESTIONS_MIN` comparisons it is passed.  One block of a vital file,
     more than `SHADOW_KNOWN_FILES_MAX` of long-known ones or `SHADOW_NEW_FILES_MAX` of any, too many deaths or timeouts,
     too much time or memory: refused.  Without enough comparisons in `SHADOW_MS_MAX` the trial ends without a result:
@@ -115,7 +116,9 @@ def step(state: Activation, event: Event, now_ms: int, wall_s: int) -> tuple[Act
 def _booted(turn: Turn, event: Booted) -> None:
     """Rules 6, 7 and 12."""
     candidate, ran = turn.kept.candidate, turn.kept.arrival.release
-    turn.how, turn.again = How.WITHDRAWN, True
+    turn.how, turn.again, turn.write = How.WITHDRAWN, True, True
+    if candidate is None and ran is not None and turn.kept.find(ran.sha256) is None:
+        turn.how = How.PACKAGED  # what ran was the baseline of another package
     turn.note(off=event.guard is Guard.OFF)
     if not event.clean:
         turn.note(unclean=True)

@@ -65,6 +65,11 @@ class Activation:
 
     aside_ms: int = 0
 
+    @property
+    def files(self) -> frozenset[str]:
+        """Digests of the releases whose files must stay: what is believed names them, or what the disk holds."""
+        return self.kept.files if self.durable is None else self.kept.files | self.durable.files
+
 
 def chosen(kept: ActivationState) -> Proven:
     """The good release that the chain and the pin name: rules 7 and 10."""

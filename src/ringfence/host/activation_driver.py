@@ -136,7 +136,7 @@ class ActivationDriver:
         clean, begun = self._disk.begin_life()
         ordered = self._guard is not messages.Guard.NORMAL  # once: also to a host that hangs on its way up
         self.step(messages.Booted(clean, self._guard, begun=begun or ordered))
-        self._store.retain(self.state.kept.files)
+        self._store.retain(self.state.files)
 
     def step(self, event: messages.Event) -> None:
         """Give the machine an event, and do what it says.  Events that come of doing so follow."""
@@ -403,7 +403,7 @@ class ActivationDriver:
             return
         try:
             if key.sha256 != self._baseline.sha256:
-                self._store.retain(self.state.kept.files | {key.sha256})
+                self._store.retain(self.state.files | {key.sha256})
                 self._store.keep(key.sha256, self._children.contents[peek.number].descriptor)
         except DiskFull as full:
             self._finish_peek(full)

@@ -282,7 +282,7 @@ def rebased(state: ActivationState, baseline: ReleaseKey, at_s: int) -> Activati
     """The same state under another package: its baseline ends the chain, whatever was known of that release.
 
     The old baseline was the old package's and goes with it.  Nothing else changes: versions of the package's own
-    releases and of the fleet's do not compare.
+    releases and of the fleet's do not compare, and what ran last is not what will run: an end of the host is its alone.
     """
     if state.baseline.release == baseline:
         return state
@@ -290,15 +290,11 @@ def rebased(state: ActivationState, baseline: ReleaseKey, at_s: int) -> Activati
     candidate = state.candidate
     if candidate is not None and candidate.release.sha256 == baseline.sha256:
         candidate = None
-    arrival = state.arrival
-    if not kept:
-        arrival = Arrival(baseline, How.PACKAGED, at_s)
     return replace(
         state,
         chain=(*kept, Proven(baseline, 0, 0, at_s)),
         candidate=candidate,
         refused=tuple(one for one in state.refused if one.release.sha256 != baseline.sha256),
-        arrival=arrival,
     )
 
 
