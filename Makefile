@@ -35,6 +35,10 @@ demo: set-up $(STAMPS)/debian-test ## A scripted tour that narrates and checks i
 test: set-up $(STAMPS)/debian-test ## Every test, on the real kernel and in a real browser (needs root)
 	$(BIN)/pytest $(TEST_ARGUMENTS)
 
+.PHONY: test-vm
+test-vm: set-up $(STAMPS)/debian-vm ## Hurt whole machines at boot, under QEMU; writes build/test-vm.json (needs root)
+	$(BIN)/python -m vm --output build/test-vm.json
+
 .PHONY: check
 check: set-up $(STAMPS)/debian-check ## Lint, types, layers, generated documents and the rules of the house
 	$(BIN)/ruff check .

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Install by name what a purpose needs and this machine lacks.
 #
-#     tools/install_debian_packages.sh run | assets | check | test | bench | faults
+#     tools/install_debian_packages.sh run | assets | check | test | bench | faults | vm
 #
 # Each need is a pair: a probe that succeeds where the need is met (however it was met), and Debian's package that meets
 # it.  Nothing is installed where every probe succeeds, so a machine that is set up needs neither root nor a network.
@@ -60,8 +60,21 @@ bench)
 faults)
     has mount mount
     ;;
+vm)
+    has qemu-system-x86_64 qemu-system-x86
+    has qemu-img qemu-utils
+    has mmdebstrap mmdebstrap
+    need 'test -x /bin/busybox' busybox-static
+    has modprobe kmod
+    has cpio cpio
+    has mke2fs e2fsprogs
+    has unshare util-linux
+    need 'test -s /usr/share/keyrings/debian-archive-keyring.gpg' debian-archive-keyring
+    # the kernel is downloaded by name: apt must know it
+    apt-cache show linux-image-amd64 >/dev/null 2>&1 || apt-get -q update
+    ;;
 *)
-    echo "usage: tools/install_debian_packages.sh run | assets | check | test | bench | faults" >&2
+    echo "usage: tools/install_debian_packages.sh run | assets | check | test | bench | faults | vm" >&2
     exit 2
     ;;
 esac

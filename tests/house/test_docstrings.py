@@ -9,7 +9,7 @@ from tests.house.sources import python_files, relative, tree_of
 def test_every_module_has_a_docstring() -> None:
     silent = [
         relative(p)
-        for p in python_files("src/", "tests/", "tools/", "bench/", "faults/")
+        for p in python_files("src/", "tests/", "tools/", "bench/", "faults/", "vm/")
         if not ast.get_docstring(tree_of(p))
     ]
     assert silent == []

@@ -20,7 +20,7 @@ from tests.house.sources import (
 
 from ringfence.programs.cli import COMMANDS
 
-TOP_FOLDERS: Final = ("src", "tests", "tools", "docs", "content", "bench", "faults", ".ci")
+TOP_FOLDERS: Final = ("src", "tests", "tools", "docs", "content", "bench", "faults", "vm", ".ci")
 LAYER_FOLDERS: Final = ("programs", "host", "control", "author", "decide", "trust", "detect", "wire", "model")
 MADE_LATER: Final = ("build/", "playground/", "node_modules/", ".venv/")
 """Made by make: named by the documents, not in the repository."""
@@ -45,7 +45,7 @@ def test_every_path_named_exists() -> None:
 def test_every_document_named_by_the_code_exists() -> None:
     missing = [
         f"{relative(path)}: {name}"
-        for path in python_files("src/", "tests/", "tools/", "bench/", "faults/")
+        for path in python_files("src/", "tests/", "tools/", "bench/", "faults/", "vm/")
         for name in re.findall(r"docs/[a-z0-9/-]+\.md", text_of(path))
         if not (ROOT / name).is_file()
     ]
@@ -101,7 +101,7 @@ def test_every_command_has_its_module() -> None:
 def test_every_target_of_the_makefile_says_what_it_is_for() -> None:
     makefile = text_of(ROOT / "Makefile")
     phony = re.findall(r"^\.PHONY: ([a-z-]+)$", makefile, re.MULTILINE)
-    assert {"up", "demo", "test", "check", "bench", "faults", "clean", "help"} <= set(phony)
+    assert {"up", "demo", "test", "check", "bench", "faults", "test-vm", "clean", "help"} <= set(phony)
     assert [name for name in phony if not re.search(rf"^{name}:.*## \S", makefile, re.MULTILINE)] == []
 
 
