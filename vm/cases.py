@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from ringfence.model.boot import Level, Phase, outcome
 from vm.hands import (
     CANARY,
     CLI,
@@ -53,9 +54,9 @@ def prepared(image: Image, cache: Path) -> Path:
     with Machine(image, part, HASTE) as machine:
         machine.start()
         machine.wait_boot()
-        wait_ready(machine, seen)
-        load(machine, release(GOOD, GOOD_RULE, "malware"), wait=True)
         wait_healthy(machine, seen)
+        status, said = load(machine, release(GOOD, GOOD_RULE, "malware"), wait=True)
+        _need(status == 0, said)
         must_protect(machine, seen)
         if [one.release.version for one in activation(machine).chain][:1] != [GOOD]:
             raise NotHeldError(f"the good release is not good: {activation(machine)}")
@@ -78,13 +79,14 @@ def control(image: Image, disk: Path, seen: Seen) -> str:
         machine.wait_boot()
         told = wait_healthy(machine, seen)
         must_protect(machine, seen)
-        _need(told["level"] == "normal", f"the level is {told['level']}")
+        _need(told.level is Level.NORMAL, f"the level is {told.level.word}")
         _need(running(machine) == GOOD, f"release {running(machine)} runs")
         switch_off(machine)
         machine.start()
         machine.wait_boot()
         told = wait_healthy(machine, seen)
-        _need(told["history"][-1] == {"level": "normal", "came": "healthy", "ended": "in-order"}, str(told["history"]))
+        last = outcome(told.history[-1])
+        _need(last == (Level.NORMAL, Phase.HEALTHY, True), f"the boot before ended so: {last}")
         return f"healthy twice, ready after {seen.protected_again_s[-1]:.0f} s of the guest's time"
 
 
@@ -159,7 +161,7 @@ def full_disk(image: Image, disk: Path, seen: Seen) -> str:
         machine.must("rm", "/filler")
         put(machine, CANARY, MALWARE)
         _need(machine.run("cat", CANARY)[0] != 0, "malware can be read")
-        return f"boot {len(machine.boots) - 1} came up, level {told['level']}"
+        return f"boot {len(machine.boots) - 1} came up, level {told.level.word}"
 
 
 def power_cuts(image: Image, disk: Path, seen: Seen, part: int) -> str:
@@ -241,7 +243,7 @@ def _comes_up(machine: Machine, seen: Seen, boots_max: int) -> str:
     must_protect(machine, seen)
     _need(running(machine) == GOOD, f"release {running(machine)} runs: {activation(machine)}")
     _need(boots <= boots_max, f"it took {boots} boots, the bound is {boots_max}")
-    return f"boot {boots} came up, level {told['level']}, release {GOOD} runs"
+    return f"boot {boots} came up, level {told.level.word}, release {GOOD} runs"
 
 
 def _alerts(machine: Machine) -> int:

@@ -54,6 +54,11 @@ class Machine:
         self._scratch.cleanup()
 
     @property
+    def boot(self) -> str:
+        """The kernel's name of the last boot that said hello, as the boot guard writes it."""
+        return self.boots[-1].replace("-", "")
+
+    @property
     def console(self) -> str:
         """What the kernel has said since the last start."""
         try:
