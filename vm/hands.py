@@ -77,7 +77,8 @@ def put(machine: Machine, path: str, data: bytes) -> None:
 
 def wait_ready(machine: Machine, seen: Seen) -> None:
     """Return once the canary, which holds malware, is refused.  Looks with small programs: the processor is
-    emulated."""
+    emulated.
+    """
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         status, output = machine.run("cat", CANARY)
