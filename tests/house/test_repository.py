@@ -13,7 +13,7 @@ REGISTRY_HOST: Final = re.compile(
 
 LOCAL_PATH: Final = re.compile(r"(?<![\w.])/(?:wor[k]|hom[e]/[a-z]+|roo[t]/[a-z.]+|op[t]/wheels)/")
 FILE_BYTES_MAX: Final = 600_000
-LOCAL_PATH_IS_A_SAMPLE: Final = ("content/", "tests/", "bench/", "faults/")
+LOCAL_PATH_IS_A_SAMPLE: Final = ("content/", "tests/", "bench/", "faults/", "vm/")
 """Rules, their samples and tests name paths of the machines they speak about."""
 
 
