@@ -17,6 +17,7 @@ This says what was seen.  Whether that convicts is `decide/activation.py`'s.
 from dataclasses import dataclass, field
 from enum import IntEnum, unique
 
+from ringfence.decide import activation_messages
 from ringfence.decide.verdict_cache import FileKey, FileLook
 from ringfence.model import limits
 from ringfence.model.verdict import Outcome
@@ -144,3 +145,22 @@ def heard(outcome: Outcome) -> Heard:
     if outcome is Outcome.MALICIOUS:
         return Heard.CONDEMNED
     return Heard.UNKNOWN if outcome is Outcome.UNKNOWN else Heard.CLEAN
+
+
+def evidence_of(values: tuple[int, ...], resident_bytes: int = 0) -> activation_messages.ShadowCounts:
+    """What the counts of a SHADOW_COUNTS frame mean to the activation machine."""
+    seen = dict(zip(SHADOW_COUNTERS, values, strict=True))
+    return activation_messages.ShadowCounts(
+        questions=max(0, seen["compared"] - seen["replayed"]),
+        replayed=seen["replayed"],
+        new_blocks=seen["new_blocks"],
+        vital_blocks=seen["vital_blocks"],
+        known_blocks=seen["known_blocks"],
+        missed_blocks=seen["missed_blocks"],
+        crashes=seen["deaths"],
+        timeouts=seen["timeouts"],
+        active_ms=seen["active_ns"] // 1_000_000,
+        candidate_ms=seen["candidate_ns"] // 1_000_000,
+        resident_bytes=resident_bytes,
+        exhausted=bool(seen["exhausted"]),
+    )

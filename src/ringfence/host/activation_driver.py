@@ -16,6 +16,7 @@ from ringfence.decide import activation as machine
 from ringfence.decide import activation_messages as messages
 from ringfence.decide import warden_messages
 from ringfence.decide.activation_messages import Cause, ReportKind
+from ringfence.decide.shadow import evidence_of
 from ringfence.decide.warden import WardenState
 from ringfence.decide.warden_messages import Kind, Stage
 from ringfence.host.activation_disk import ActivationDisk
@@ -25,7 +26,7 @@ from ringfence.host.engine_faults import EngineFaults
 from ringfence.host.release_store import ReleaseStore
 from ringfence.host.scanner_slots import is_crash_code
 from ringfence.host.warden_notes import Notes
-from ringfence.model import limits
+from ringfence.model import activation, limits
 from ringfence.model.activation import ActivationState, ReleaseKey, first_state, printable, rebased
 from ringfence.model.conviction import Conviction
 from ringfence.model.errors import ContentRefused, DiskFull, RingfenceError
@@ -342,27 +343,9 @@ class ActivationDriver:
             return
         self.shadow_counts = tuple(int(value) for value in counts)
         self.worst_path = bytes(path).rstrip(b"\0")
-        seen = dict(zip(catalogue.SHADOW_COUNTERS, self.shadow_counts, strict=True))
         zygotes = (one for one in self._children.of(Kind.ZYGOTE) if one.release == number)
-        self.step(
-            messages.ShadowReport(
-                key,
-                messages.ShadowCounts(
-                    questions=seen["compared"] - seen["replayed"],
-                    replayed=seen["replayed"],
-                    new_blocks=seen["new_blocks"],
-                    vital_blocks=seen["vital_blocks"],
-                    known_blocks=seen["known_blocks"],
-                    missed_blocks=seen["missed_blocks"],
-                    crashes=seen["deaths"],
-                    timeouts=seen["timeouts"],
-                    active_ms=seen["active_ns"] // 1_000_000,
-                    candidate_ms=seen["candidate_ns"] // 1_000_000,
-                    resident_bytes=max((one.resident_bytes_max for one in zygotes), default=0),
-                    exhausted=bool(seen["exhausted"]),
-                ),
-            )
-        )
+        resident = max((one.resident_bytes_max for one in zygotes), default=0)
+        self.step(messages.ShadowReport(key, evidence_of(self.shadow_counts, resident)))
 
     # --- the operator -----------------------------------------------------------------------------------------------
 
@@ -453,6 +436,7 @@ class ActivationDriver:
                 error=b"" if refused is None else failure_text(refused),
                 unkept=self.state.unkept,
                 off=self.state.off,
+                ready=self.state.ready,
                 stage_ms=self.state.stage_ms // self._haste,
                 damaged=self._store.damaged,
                 counts=counts,
@@ -460,6 +444,19 @@ class ActivationDriver:
                 record=_record(self.state.kept),
             )
         )
+
+    def counters(self) -> dict[str, int]:
+        """What a status tells of releases."""
+        kept = self.state.kept
+        seen = dict(zip(catalogue.SHADOW_COUNTERS, self.shadow_counts, strict=False)) if self._shadowing else {}
+        return {
+            "releases_good": len(kept.chain),
+            "releases_refused": len(kept.refused),
+            "releases_damaged": self._store.damaged,
+            "release_stage": 0 if kept.candidate is None else 1 + list(activation.Stage).index(kept.candidate.stage),
+            "shadow_compared": seen.get("compared", 0),
+            "shadow_new_blocks": seen.get("new_blocks", 0),
+        }
 
     def _named(self, version: int, sha256: str) -> ReleaseKey | RingfenceError:
         """The release that the operator means, by digest or, where that is all zero, by its version."""

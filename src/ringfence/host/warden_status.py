@@ -51,7 +51,7 @@ def proportional_bytes(pid: int) -> int:
     return 0
 
 
-def report(state: WardenState, children: Children, *, with_spool: bool) -> StatusReport:
+def report(state: WardenState, children: Children, of_releases: dict[str, int], *, with_spool: bool) -> StatusReport:
     """The whole status.  `with_spool`: and what waits there, which the courier adds to its own reports by itself."""
     gate = state.active_gate
     counted = children.by_serial[gate.serial].counters if gate and gate.serial in children.by_serial else ()
@@ -70,6 +70,7 @@ def report(state: WardenState, children: Children, *, with_spool: bool) -> Statu
             processes += [_status(Role.SCANNER, pid, b"running", restarts) for pid in scanner_pids(child)]
     counters["process_restarts"] = sum(count for _, count in state.restarts)
     counters["rules_observed"] = len(state.conviction.rules)
+    counters |= of_releases
     content = children.contents.get(children.active_release)
     counters["rules_disabled"] = 0 if content is None else len(children.disabled.of(content.sha256))
     if with_spool:

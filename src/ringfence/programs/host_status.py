@@ -10,13 +10,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ringfence.model.activation import Stage
 from ringfence.model.verdict import Mode
 from ringfence.programs.host_frames import ask_warden
 from ringfence.wire import catalogue
 from ringfence.wire.sensor_reports import SeenRelease, StatusReport, decode_status_report
 
 _GAUGES: Final = frozenset(
-    """ahead_queued sightings_queued courier_spool_bytes courier_spool_records rules_observed rules_disabled""".split()
+    """ahead_queued sightings_queued courier_spool_bytes courier_spool_records rules_observed rules_disabled
+    releases_good releases_refused release_stage shadow_compared shadow_new_blocks""".split()
 )
 """Counters that also go down."""
 
@@ -88,6 +90,14 @@ def metrics(report: StatusReport) -> list[str]:
     return lines
 
 
+def _trial(report: StatusReport) -> str:
+    """What is tried beside it, and what was refused; `ringfence host why` tells the rest."""
+    counted = {one.name.decode(): one.value for one in report.counters}
+    stage, refused = counted.get("release_stage", 0), counted.get("releases_refused", 0)
+    trial = f"\nanother release is tried: {list(Stage)[stage - 1]}" if stage else ""
+    return trial + (f"\n{refused} releases are refused" if refused else "")
+
+
 def _print(report: StatusReport) -> None:
     console = Console(file=sys.stdout, highlight=False)
     marks = ", ".join(mark.decode("utf-8", "backslashreplace") for mark in report.marks)
@@ -95,6 +105,7 @@ def _print(report: StatusReport) -> None:
     if report.release is not None:
         active = report.release
         release = f"release {active.name.decode()} version {active.version} (SHA-256 {active.sha256.hex()})"
+    release += _trial(report)
     console.print(f"mode {report.mode.name.lower()}, protecting {marks}\n{release}", markup=False, soft_wrap=True)
     table = Table("role", "pid", "uid", "state", "memory", "restarts", box=None)
     for one in report.processes:

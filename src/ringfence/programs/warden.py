@@ -430,7 +430,7 @@ class Warden:
     def _answer_status(self) -> None:
         if not self._asking:
             return
-        body = encode_status_report(warden_status.report(self._state, self._children, with_spool=True))
+        body = self._status(with_spool=True)
         for operator in self._asking:
             self._answer(operator, catalogue.STATUS_ANSWER, body)
         self._asking.clear()
@@ -454,6 +454,10 @@ class Warden:
                 child.cause = silence_of(child)
                 self._step(messages.BeatStale(child.serial))
 
+    def _status(self, *, with_spool: bool) -> bytes:
+        releases = self._driver.counters()
+        return encode_status_report(warden_status.report(self._state, self._children, releases, with_spool=with_spool))
+
     def _report_status(self) -> None:
         now = now_ms()
         if now - self._reported_ms < limits.STATUS_INTERVAL_MS and not self._notes.status_wanted:
@@ -461,7 +465,7 @@ class Warden:
         self._reported_ms = now
         self._notes.status_wanted = False
         self._count()  # for the next report; this one has the last counters
-        body = encode_status_report(warden_status.report(self._state, self._children, with_spool=False))
+        body = self._status(with_spool=False)
         for courier in self._children.of(Kind.COURIER):
             self._children.tell(courier, STATUS_REPORT, body)
 

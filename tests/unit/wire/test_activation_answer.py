@@ -14,6 +14,7 @@ ANSWERS = st.builds(
     error=st.binary(max_size=200),
     unkept=st.booleans(),
     off=st.booleans(),
+    ready=st.booleans(),
     stage_ms=NUMBERS,
     damaged=NUMBERS,
     counts=st.tuples(*[NUMBERS] * len(SHADOW_COUNTERS)),
@@ -39,6 +40,6 @@ def test_what_is_cut_or_flipped_is_refused_or_read(answer: ActivationAnswer, dat
 
 
 def test_an_answer_that_no_frame_holds_is_refused() -> None:
-    answer = ActivationAnswer(b"", False, False, 0, 0, (0,) * len(SHADOW_COUNTERS), b"", bytes(61_440))
+    answer = ActivationAnswer(b"", False, False, True, 0, 0, (0,) * len(SHADOW_COUNTERS), b"", bytes(61_440))
     with pytest.raises(FrameRefused):
         encode_activation_answer(answer)
