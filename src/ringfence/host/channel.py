@@ -29,6 +29,11 @@ class Received:
     frame: Frame
     descriptors: tuple[int, ...]
 
+    def close(self) -> None:
+        """Close the descriptors that came with it: nobody asked for them."""
+        for descriptor in self.descriptors:
+            os.close(descriptor)
+
 
 class Channel:
     """One end of a channel.  Not thread-safe."""

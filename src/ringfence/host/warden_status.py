@@ -10,7 +10,13 @@ from ringfence.host.processes import Role
 from ringfence.model import limits
 from ringfence.model.verdict import Mode
 from ringfence.wire.catalogue import GATE_COUNTERS
-from ringfence.wire.sensor_reports import SeenCounter, SeenProcessStatus, SeenRelease, StatusReport
+from ringfence.wire.sensor_reports import (
+    SeenCounter,
+    SeenProcessStatus,
+    SeenRelease,
+    StatusReport,
+    encode_status_report,
+)
 
 STATE_WORDS = {
     Stage.STARTING: b"starting",
@@ -49,6 +55,11 @@ def proportional_bytes(pid: int) -> int:
     except (OSError, ValueError):
         return 0
     return 0
+
+
+def encoded(state: WardenState, children: Children, of_releases: dict[str, int], *, with_spool: bool) -> bytes:
+    """The whole status as a frame's body."""
+    return encode_status_report(report(state, children, of_releases, with_spool=with_spool))
 
 
 def report(state: WardenState, children: Children, of_releases: dict[str, int], *, with_spool: bool) -> StatusReport:

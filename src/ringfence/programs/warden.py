@@ -38,7 +38,6 @@ from ringfence.wire import catalogue
 from ringfence.wire.attribution import Examined, decode_examined
 from ringfence.wire.detections import STATUS_REPORT
 from ringfence.wire.frames import WAY_OUT, unpack_exact
-from ringfence.wire.sensor_reports import encode_status_report
 
 FROM_CHILDREN = {
     catalogue.READY: frozenset(Kind),
@@ -456,7 +455,7 @@ class Warden:
 
     def _status(self, *, with_spool: bool) -> bytes:
         releases = self._driver.counters()
-        return encode_status_report(warden_status.report(self._state, self._children, releases, with_spool=with_spool))
+        return warden_status.encoded(self._state, self._children, releases, with_spool=with_spool)
 
     def _report_status(self) -> None:
         now = now_ms()
