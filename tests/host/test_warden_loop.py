@@ -44,6 +44,7 @@ class Stage1:
             "content": directory,
             "mode-record": directory / "mode",
             "haste": 1,
+            "allow-unproven": 0,
             "level": 0,
             "long-known-ms": limits.SHADOW_LONG_KNOWN_MS,
             "mode": int(Mode.ENFORCE),

@@ -454,8 +454,7 @@ class Warden:
                 self._step(messages.BeatStale(child.serial))
 
     def _status(self, *, with_spool: bool) -> bytes:
-        releases = self._driver.counters()
-        return warden_status.encoded(self._state, self._children, releases, with_spool=with_spool)
+        return warden_status.encoded(self._state, self._children, self._driver.counters(), with_spool=with_spool)
 
     def _report_status(self) -> None:
         now = now_ms()
