@@ -20,7 +20,7 @@ from ringfence.wire.key_document import OpenSecret
 
 
 def command(
-    releases: Annotated[list[Path], typer.Argument(metavar="RELEASE...", help="Release files.")],
+    releases: Annotated[list[Path], typer.Argument(metavar="RELEASE", help="Release files.")],
     directory: Annotated[Path, typer.Option(metavar="DIR", help="The trust directory.")],
     key: Annotated[Path, typer.Option("--key", metavar="FILE", help="A key of content's.")],
     passphrase_file: Annotated[
