@@ -4,12 +4,18 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
+import venv
 from pathlib import Path
 
 import pytest
+import yara_x
 from tests.programs.test_up import COMMAND
 from tests.unit.author.content_fixtures import META, write_content
+from tests.unit.author.sigma_texts import GOOD
+from tests.unit.author.test_sigma_tests import TESTS as EVENT_TESTS
+from tests.unit.wire.contract_fixtures import process_creation, renamed, sensor
 from tests.unit.wire.release_fixtures import make_pack, make_rule
 
 from ringfence.host.engine_version import engine_version
@@ -18,11 +24,13 @@ from ringfence.model.records import RuleAction
 from ringfence.model.release import Contract, Manifest, Release
 from ringfence.programs.own_contract import own_contract, own_contract_bytes
 from ringfence.trust.proof_check import Asker, reasons_against
-from ringfence.wire.contract import contract_digest, encode_contract, named
+from ringfence.wire.contract import contract_digest, encode_contract
 from ringfence.wire.manifest import proof_subject
 from ringfence.wire.proof import decode_proof
 from ringfence.wire.release import decode_release, encode_release
 
+ROOT = Path(__file__).parents[2]
+OLDER_ENGINE = "1.22.1"
 PATIENCE_S = 170
 RARE = 'rule Rare {{ {meta} strings: $a = "ringfence-" $b = "-prove-{number}" condition: all of them }}\n'
 TESTS = 'Rare:\n  matches:\n    - ["ringfence-", "-prove-1"]\n  ignores:\n    - "ringfence-"\n'
@@ -155,7 +163,8 @@ def test_a_supported_build_whose_engine_is_not_given_closes_its_gate(tmp_path: P
     source = content(tmp_path / "content")
     words = ("--contracts", str(contracts), "--proof", str(tmp_path / "proof.json"))
     assert prove(source, tmp_path / "cache", *words).returncode == 0
-    (contracts / "old.json").write_bytes(encode_contract(named("0.0.9", own_contract())))
+    older_engine = renamed(own_contract(), engine_version=OLDER_ENGINE)
+    (contracts / "old.json").write_bytes(encode_contract(older_engine))
     assert prove(source, tmp_path / "cache", *words).returncode == 1
     proof = decode_proof((tmp_path / "proof.json").read_bytes())
     assert outcome(proof, CheckName.ENGINES) is CheckOutcome.NOT_RUN
@@ -186,3 +195,56 @@ def test_a_proof_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     proof = decode_proof((tmp_path / "proof.json").read_bytes())
     assert figure(proof, CheckName.ALONE, "remembered_rules") >= 16
+
+
+def test_rules_over_events_are_proven_for_a_fleet_that_supplies_them(tmp_path: Path) -> None:
+    source, contracts = content(tmp_path / "content"), tmp_path / "contracts"
+    (source / "sigma").mkdir()
+    (source / "sigma" / "shell.yml").write_text(GOOD)
+    (source / "tests" / "shell.events.yaml").write_text(EVENT_TESTS)
+    contracts.mkdir()
+    events = (process_creation("ParentImage"),)
+    (contracts / "detector.json").write_bytes(encode_contract(sensor(events=events)))
+    alone = prove(source, tmp_path / "cache", "--proof", str(tmp_path / "alone.json"))
+    assert alone.returncode == 1
+    assert "prove/contract" in alone.stdout
+    words = ("--contracts", str(contracts), "--proof", str(tmp_path / "proof.json"))
+    done = prove(source, tmp_path / "cache", *words)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    proof = decode_proof((tmp_path / "proof.json").read_bytes())
+    assert figure(proof, CheckName.ALONE, "event_rules") == 1
+    assert [engine.contract_sha256 for engine in proof.engines] == [contract_digest(sensor(events=events))]
+
+
+@pytest.fixture(scope="module")
+def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of a sensor build with an older engine: this very code, and the engine before this one's."""
+    place = tmp_path_factory.mktemp("older")
+    venv.create(place, with_pip=False, symlinks=True)
+    packages = place / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(packages)]
+    subprocess.run([*install, f"yara-x=={OLDER_ENGINE}"], check=True, timeout=PATIENCE_S)
+    (packages / "ringfence.pth").write_text(f"{Path(yara_x.__file__).parents[1]}\n{ROOT / 'src'}\n")
+    return place / "bin" / "python"
+
+
+def test_an_older_engine_is_put_through_every_gate(older: Path, tmp_path: Path) -> None:
+    source = content(tmp_path / "content")
+    done = prove(source, tmp_path / "cache", "--engine", str(older), "--proof", str(tmp_path / "proof.json"))
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    proof = decode_proof((tmp_path / "proof.json").read_bytes())
+    assert [engine.engine_version for engine in proof.engines] == [engine_version(), OLDER_ENGINE]
+    check = next(check for check in proof.checks if check.name is CheckName.ENGINES)
+    assert figure(proof, CheckName.ENGINES, "engines") == 1
+    assert check.spent_ms > 0
+    bad = content(tmp_path / "bad", f"rule Everything {{ {META} condition: filesize >= 0 }}\n")
+    refused = prove(bad, tmp_path / "cache", "--engine", str(older))
+    assert refused.returncode == 1
+    assert f"[engine {OLDER_ENGINE}]" in refused.stdout
+
+
+def test_an_interpreter_without_ringfence_ends_the_proof_with_an_error(tmp_path: Path) -> None:
+    venv.create(tmp_path / "bare", with_pip=False, symlinks=True)
+    done = prove(content(tmp_path / "content"), tmp_path / "cache", "--engine", str(tmp_path / "bare/bin/python"))
+    assert done.returncode == 70
+    assert "no worker starts with" in done.stderr

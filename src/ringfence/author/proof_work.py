@@ -35,7 +35,6 @@ from ringfence.detect.findings import ScanFindings
 from ringfence.detect.needs import check_declared, needs_of, outlines_of
 from ringfence.detect.self_tests import broken_self_tests, what_is_broken
 from ringfence.detect.yara import CompiledContent, ContentScanner, compile_release, is_engine_failure
-from ringfence.model.contract import SensorContract
 from ringfence.model.errors import ContentRefused
 from ringfence.model.limits import (
     FINDING_RULES_MAX,
@@ -52,7 +51,6 @@ from ringfence.model.limits import (
 )
 from ringfence.model.release import YARA_VARIABLES
 from ringfence.model.verdict import Outcome, UnknownReason
-from ringfence.trust.eligibility import check_eligible
 from ringfence.wire.detection_ir import decode_detections
 from ringfence.wire.release import decode_release
 
@@ -65,10 +63,9 @@ Read = Callable[[int, int], bytes]
 class Work:
     """The state of one worker: the release, decoded and compiled when it is first needed."""
 
-    def __init__(self, data: bytes, programs: Sequence[bytes], contract: SensorContract) -> None:
-        """`data`: the release.  `programs`: whole programs of this machine, as probes.  `contract`: this build's."""
+    def __init__(self, data: bytes, programs: Sequence[bytes]) -> None:
+        """`data`: the release.  `programs`: whole programs of this machine, as probes."""
         self._data = data
-        self._contract = contract
         self._programs = [Probe(f"program {number}", program) for number, program in enumerate(programs, 1)]
         self._units: UnitReader | None = None
         self._content: CompiledContent | None = None
@@ -123,7 +120,6 @@ class Work:
             outlines = outlines_of(release)
             needs = needs_of(release, outlines)
             check_declared(release, needs)
-            check_eligible(needs, (self._contract,))
             content = compile_release(release, outlines)
             spent_ms = (time.process_time_ns() - before) // 1_000_000
             scanners, self_tests = content.scanner_count, len(release.manifest.self_tests)

@@ -17,7 +17,6 @@ from ringfence.author.proof_tasks import cleaned
 from ringfence.author.proof_units import UnitReader
 from ringfence.author.prove_engine import EngineTrial
 from ringfence.author.prove_goodware import GoodwareTrial
-from ringfence.detect.supplied import ENGINE
 from ringfence.model.limits import (
     PROOF_ALERTS_HIGH_FILES_MAX,
     PROOF_ALERTS_INFORMATIONAL_FILES_MAX,
@@ -91,11 +90,14 @@ class Judge:
         subject_sha256: str,
         trials: Sequence[EngineTrial],
         *,
+        engines: Sequence[EngineFacts],
         unproven_builds: Sequence[str],
         machine: MachineFacts,
         made_s: int,
     ) -> Proof:
-        """The proof.  `trials`: this build's engine first; `unproven_builds`: supported, but without an engine here."""
+        """The proof.  `trials`: this build's engine first; `engines`: for whom it holds; `unproven_builds`: supported,
+        but without an engine here.
+        """
         own = trials[0]
         findings = [self._static(name) for name in self._units]
         checks, older = self._checks(own), []
@@ -121,9 +123,7 @@ class Judge:
             version=self._release.manifest.version,
             prover_version=PROVER_VERSION,
             made_s=made_s,
-            engines=tuple(
-                dict.fromkeys(EngineFacts(one.build, ENGINE, one.engine_version, one.contract_sha256) for one in trials)
-            ),
+            engines=tuple(dict.fromkeys(engines)),
             machine=machine,
             checks=tuple(checks),
             findings=ordered,

@@ -4,6 +4,7 @@ from typing import Final
 
 PROVE_CODES: Final[dict[str, str]] = {
     "prove/load": "The release does not load as a host loads it: no host would run any of it.",
+    "prove/contract": "The release needs an input that a sensor does not supply: there it would fail, or never match.",
     "prove/compile": "The rule does not compile, with the rules that it refers to: its pack takes the release down.",
     "prove/compile-slow": "Compiling takes so long that a host gives up on the release, or starts late.",
     "prove/self-test": "A self-test does not hold: the rule does not do what its author believes.",

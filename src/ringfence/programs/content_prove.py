@@ -25,25 +25,29 @@ from ringfence.author.contract_files import read_contracts
 from ringfence.author.finding import finding_facts, finding_line
 from ringfence.author.goodware import Batch, batches_of, files_below, listed, package_files
 from ringfence.author.proof_cache import ProofCache
+from ringfence.author.proof_tasks import Trouble
 from ringfence.author.proof_units import UnitReader
 from ringfence.author.prove import Judge, Places, Special, findings_of
 from ringfence.author.prove_codes import PROVE_CODES
 from ringfence.author.prove_engine import EngineProver, EngineTrial
 from ringfence.author.sarif import sarif_log
 from ringfence.author.sigma_codes import SIGMA_CODES
+from ringfence.detect.needs import needs_of
 from ringfence.detect.rule_outline import outline
+from ringfence.detect.supplied import ENGINE
 from ringfence.host.tree_walk import shown
 from ringfence.host.vital import PATHS
-from ringfence.model.contract import SensorContract
+from ringfence.model.contract import Need, SensorContract
 from ringfence.model.errors import PathRefused, UsageRefused
 from ringfence.model.limits import PROOF_PROGRAMS_BYTES_MAX, PROOF_WORKERS_MAX
-from ringfence.model.proof import CheckOutcome, MachineFacts, Proof, Verdict
+from ringfence.model.proof import CheckName, CheckOutcome, EngineFacts, MachineFacts, Proof, Verdict
 from ringfence.model.release import Release
 from ringfence.programs.content_build import write_whole
 from ringfence.programs.content_show import read_release_file
 from ringfence.programs.own_contract import own_contract
 from ringfence.programs.proof_page import page_of
 from ringfence.programs.proof_pool import ProofPool, memory_file, memory_file_of
+from ringfence.trust.eligibility import shortages
 from ringfence.wire.contract import contract_digest
 from ringfence.wire.manifest import proof_subject
 from ringfence.wire.proof import encode_proof
@@ -196,12 +200,39 @@ def _prove(
         for python in (sys.executable, *engines):
             with ProofPool(*files, workers, python) as pool:
                 trials.append(EngineProver(reader, batches, cache, digest, step).run(pool))
-    tried = {trial.contract_sha256 for trial in trials} | {contract_digest(own_contract())}
-    lacking = [contract.build for contract in inventory if contract_digest(contract) not in tried]
+    needs = needs_of(unproven)
+    for short in shortages(needs, inventory or (own_contract(),)):
+        trials[0].troubles.append(Trouble("prove/contract", short.need.rule, short.text))
+        trials[0].failed.add(CheckName.LOAD)
+    tried = {trial.engine_version for trial in trials}
+    lacking = [one.build for one in inventory if one.engine != ENGINE or one.engine_version not in tried]
     special = Special(frozenset(os.path.realpath(path) for path in PATHS), (f"{_own_trees()[0]}/",))
     return Judge(reader, places, special).proof(
-        subject, trials, unproven_builds=lacking, machine=_machine(), made_s=int(time.time())
+        subject,
+        trials,
+        engines=_engines(needs, trials, inventory),
+        unproven_builds=lacking,
+        machine=_machine(),
+        made_s=int(time.time()),
     )
+
+
+def _engines(
+    needs: Sequence[Need], trials: Sequence[EngineTrial], inventory: Sequence[SensorContract]
+) -> list[EngineFacts]:
+    """For whom the proof holds: the builds that ran, where they supply what is needed, and those of the inventory that
+    have the same engine.  What the release does to an engine does not depend on the contract.
+    """
+    facts = [EngineFacts(one.build, ENGINE, one.engine_version, one.contract_sha256) for one in trials]
+    if inventory and shortages(needs, (own_contract(),)):
+        facts = facts[1:]
+    tried = {trial.engine_version for trial in trials}
+    facts += [
+        EngineFacts(one.build, one.engine, one.engine_version, contract_digest(one))
+        for one in inventory
+        if one.engine == ENGINE and one.engine_version in tried
+    ]
+    return list({(fact.engine_version, fact.contract_sha256): fact for fact in facts}.values())
 
 
 def _programs() -> list[bytes]:

@@ -47,7 +47,7 @@ def _serve(channel: Channel) -> None:
     probes = proof_frames.decode_parts(_read(programs, PROOF_PROGRAMS_BYTES_MAX))
     contract, version = own_contract(), engine_version()
     sandbox.enter(processes.ZYGOTE)
-    work = Work(data, probes, contract)
+    work = Work(data, probes)
     ready = proof_frames.encode_ready(contract.build, version, contract_digest(contract))
     channel.send(proof_frames.PROOF_READY, ready)
     while True:

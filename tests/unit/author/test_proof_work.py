@@ -9,7 +9,6 @@ from ringfence.author.proof_tasks import Agreed, Answer, Loaded, ScannedFiles, T
 from ringfence.author.proof_work import Work
 from ringfence.model.records import RuleAction
 from ringfence.model.release import Contract, Manifest, Release, Sample, SelfTest
-from ringfence.programs.own_contract import own_contract
 from ringfence.wire.release import encode_release
 
 HIDDEN_LOOP = (
@@ -28,7 +27,7 @@ def release_of(source: str, *names: str, modules: tuple[str, ...] = (), file_cla
 
 def work_of(release: Release) -> Work:
     """A worker with that release."""
-    return Work(encode_release(release), [], own_contract())
+    return Work(encode_release(release), [])
 
 
 def do(work: Work, kind: TaskKind, *rules: str, files: tuple[bytes, ...] = ()) -> Answer:

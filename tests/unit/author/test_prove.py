@@ -16,7 +16,7 @@ from ringfence.author.prove import ALERTS_MAX, Judge, Places, Special, findings_
 from ringfence.author.prove_codes import PROVE_CODES
 from ringfence.author.prove_engine import EngineProver, EngineTrial
 from ringfence.model.limits import PROOF_GOODWARE_FILES_MIN
-from ringfence.model.proof import CheckName, CheckOutcome, MachineFacts, Proof, Verdict
+from ringfence.model.proof import CheckName, CheckOutcome, EngineFacts, MachineFacts, Proof, Verdict
 from ringfence.model.records import RuleAction, Severity
 from ringfence.model.release import Release
 from ringfence.wire.proof import decode_proof, encode_proof
@@ -65,7 +65,10 @@ def proof_of(
 ) -> Proof:
     """The proof, as it comes back from its bytes."""
     judge = Judge(UnitReader(release), Places(places or {}), special or Special(frozenset(), ("/own/",)))
-    proof = judge.proof(SUBJECT, trials, unproven_builds=unproven, machine=MACHINE, made_s=1_800_000_000)
+    engines = [EngineFacts(one.build, "yara-x", one.engine_version, one.contract_sha256) for one in trials]
+    proof = judge.proof(
+        SUBJECT, trials, engines=engines, unproven_builds=unproven, machine=MACHINE, made_s=1_800_000_000
+    )
     assert decode_proof(encode_proof(proof)) == proof
     assert {finding.code for finding in proof.findings} <= set(PROVE_CODES)
     return proof
