@@ -19,7 +19,6 @@ from ringfence.model.detection import Condition, Detections, EventTest
 from ringfence.model.limits import PROOF_RULES_PER_TASK_MAX
 from ringfence.model.proof import CheckName
 from ringfence.model.release import Release
-from ringfence.programs.own_contract import own_contract
 from ringfence.wire.detection_ir import encode_detections
 from ringfence.wire.release import encode_release
 
@@ -131,7 +130,7 @@ def test_a_worker_that_forgets_a_rule_convicts_it(cache: ProofCache) -> None:
 def test_a_real_worker_tries_them() -> None:
     noisy, quiet = asked("Image", "starts", "/usr/"), asked("Image", "ends", "/nc")
     test = EventTest(NAMES[1], (("Image", "/bin/ls"),), expects_match=True)
-    work = Work(encode_release(with_events(noisy, quiet, tests=(test,))), [], own_contract())
+    work = Work(encode_release(with_events(noisy, quiet, tests=(test,))), [])
     alone = work.do(Task(TaskKind.EVENTS, (NAMES[1],)), lambda *_: b"")
     assert isinstance(alone, Tried)
     assert ([cost.name for cost in alone.costs], alone.troubles) == ([NAMES[1]], ())
