@@ -3,14 +3,18 @@
 Each example is a file with a comment on top: `code` and `harm`, or `why`.  Its self-tests stand beside it.
 """
 
+import datetime as dt
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from ringfence.author.build import build_bytes
 from ringfence.author.finding import Level, finding_line
+from ringfence.author.lint import lint_directory
 from ringfence.author.sigma_codes import SIGMA_CODES
 from ringfence.author.sigma_lint import lint_sigma_rules
 from ringfence.author.sigma_source import read_sigma
@@ -25,6 +29,7 @@ HERE: Final = Path(__file__).parent
 HARMFUL: Final = sorted((HERE / "harmful" / "sigma").glob("*.yml"))
 FINE: Final = sorted((HERE / "fine" / "sigma").glob("*.yml"))
 
+TODAY: Final = dt.date(2026, 11, 27)
 TEXTS: Final = ("CommandLine", "CurrentDirectory", "Image", "LogonId", "ParentImage", "User", "UtcTime")
 ELSEWHERE: Final = {
     "sigma/bound": "tests/unit/author/test_sigma_source.py: a text of 4,097 characters",
@@ -104,6 +109,36 @@ def test_both_matchers_agree_on_all_that_is_made_of_it(path: Path) -> None:
     assert found.disagreements == ()
     example = example_event(rule)
     assert example is None or holds(rule.condition, Event(rule.event_type, example).fields)
+
+
+def placed(paths: list[Path], directory: Path) -> Path:
+    """A content directory of these examples."""
+    for folder in ("sigma", "tests", "rules"):
+        (directory / folder).mkdir()
+    head = "format: 1\nname: catalogue\nversion: 1\ndescription: Examples\n"
+    (directory / "content.yaml").write_text(head, encoding="utf-8")
+    for path in paths:
+        shutil.copy(path, directory / "sigma")
+        if (tests := path.with_suffix(".events.yaml")).exists():
+            shutil.copy(tests, directory / "tests")
+    return directory
+
+
+def test_a_lint_of_all_the_fine_finds_nothing_and_it_can_be_built(tmp_path: Path) -> None:
+    directory = placed(FINE, tmp_path)
+    result = lint_directory(directory, [sensor()], TODAY)
+    assert [finding_line(one) for one in result.findings if one.refuses] == []
+    assert result.rules == len(FINE)
+    assert build_bytes(directory)
+
+
+def test_a_lint_of_all_the_harmful_tells_of_each(tmp_path: Path) -> None:
+    result = lint_directory(placed(HARMFUL, tmp_path), [sensor()], TODAY)
+    told: dict[str, set[str]] = {}
+    for finding in result.findings:
+        if finding.refuses:
+            told.setdefault(Path(finding.file).name.partition(".")[0], set()).add(finding.code)
+    assert [path.stem for path in HARMFUL if said(path, "code") not in told[path.stem]] == []
 
 
 def test_every_error_has_its_example() -> None:
