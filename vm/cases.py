@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Final
 
 from ringfence.model.boot import Level, Phase, outcome
+from ringfence.wire.release import decode_release
 from vm.hands import (
     CANARY,
     CLI,
     GOOD,
     GOOD_RULE,
     MALWARE,
+    PATIENCE_S,
     STATE,
     NotHeldError,
     Seen,
@@ -69,7 +71,7 @@ def load(machine: Machine, data: bytes, *, wait: bool = False) -> tuple[int, str
     """Give the sensor a release, without a shadow: everything else is what the fleet's release goes through."""
     put(machine, "/root/releases/one.release", data)
     words = ["host", "load", "/root/releases/one.release", "--state", STATE, "--at-once"]
-    return machine.run(*CLI, *words, *(["--wait"] if wait else []))
+    return machine.run(*CLI, *words, *(["--wait"] if wait else []), timeout_s=PATIENCE_S)
 
 
 def control(image: Image, disk: Path, seen: Seen) -> str:
@@ -91,13 +93,12 @@ def control(image: Image, disk: Path, seen: Seen) -> str:
 
 
 def blocks_everything(image: Image, disk: Path, seen: Seen, unit: str, boots_max: int = BOOTS_MAX) -> str:
-    """A release that refuses every file; harmless until the next boot, because nobody opens one."""
-    with Machine(image, disk) as machine:
+    """A release that refuses every file; good for as long as nobody opens one, which is until the next boot."""
+    with Machine(image, disk, HASTE) as machine:
         machine.start()
         machine.wait_boot()
         wait_ready(machine, seen)
-        status, said = load(machine, release(990, EVERYTHING, "everything"))
-        _need(status == 0, said)
+        _load_good(machine, release(990, EVERYTHING, "everything"))
         switch_off(machine)
         machine.words = f"systemd.wants={unit}"
         return _comes_up(machine, seen, boots_max)
@@ -133,8 +134,7 @@ def harms_after_soak(image: Image, disk: Path, seen: Seen) -> str:
         machine.start()
         machine.wait_boot()
         wait_ready(machine, seen)
-        status, said = load(machine, release(SOAKED, LATER, "malware", "later"), wait=True)
-        _need(status == 0 and activation(machine).chain[0].release.version == SOAKED, f"it has not soaked: {said}")
+        _load_good(machine, release(SOAKED, LATER, "malware", "later"))
         put(machine, "/root/site-check", SITE_TWO)
         machine.must("sh", "-c", "cat /root/site-check > /usr/local/sbin/site-check; sync")
         switch_off(machine)
@@ -144,12 +144,11 @@ def harms_after_soak(image: Image, disk: Path, seen: Seen) -> str:
 
 def full_disk(image: Image, disk: Path, seen: Seen) -> str:
     """The same loop on a disk without a free byte: nothing can be made, and the guard's record is overwritten."""
-    with Machine(image, disk) as machine:
+    with Machine(image, disk, HASTE) as machine:
         machine.start()
         machine.wait_boot()
         wait_ready(machine, seen)
-        status, said = load(machine, release(993, EVERYTHING, "everything"))
-        _need(status == 0, said)
+        _load_good(machine, release(993, EVERYTHING, "everything"))
         machine.tell("sh", "-c", "systemctl stop ringfence; cat /dev/zero > /filler; sync; systemctl poweroff")
         machine.wait_off()
         machine.words = "systemd.wants=site-force.service"
@@ -244,6 +243,13 @@ def _comes_up(machine: Machine, seen: Seen, boots_max: int) -> str:
     _need(running(machine) == GOOD, f"release {running(machine)} runs: {activation(machine)}")
     _need(boots <= boots_max, f"it took {boots} boots, the bound is {boots_max}")
     return f"boot {boots} came up, level {told.level.word}, release {GOOD} runs"
+
+
+def _load_good(machine: Machine, data: bytes) -> None:
+    """Give the sensor a release and stay until it is good."""
+    status, said = load(machine, data, wait=True)
+    version = decode_release(data).manifest.version
+    _need(status == 0 and activation(machine).chain[0].release.version == version, f"it is not good: {said}")
 
 
 def _alerts(machine: Machine) -> int:

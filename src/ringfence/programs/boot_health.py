@@ -43,7 +43,8 @@ class Health:
     def until_healthy(self) -> str:
         """Look, and act on what is found; the last words for the journal."""
         while True:
-            self._watch, found = look(self._watch, up=is_up(), answers=self._answers(), now_ms=now_ms())
+            up = is_up()
+            self._watch, found = look(self._watch, up=up, answers=up and self._answers(), now_ms=now_ms())
             for finding in found:
                 if last_words := self._act(finding):
                     return last_words
