@@ -12,7 +12,9 @@ import pytest
 from tests.programs.test_up import BAD, PATIENCE_S, run, started, until
 from tests.support.machine import kernel_requires
 
+from ringfence.host import boot_level
 from ringfence.model import limits
+from ringfence.model.boot import BootOrder, Level
 from ringfence.model.errors import DiskFull
 from ringfence.programs import embedded_server
 from ringfence.programs.embedded_server import EmbeddedServer
@@ -140,6 +142,21 @@ def test_a_disk_that_fills_up_and_is_freed(tmp_path: Path) -> None:
             filler.unlink()
             until(lambda: BACK in log.read_text())
             until(lambda: "RINGFENCE" in run("alerts", "--state", str(disk / "state"), "--json").stdout.upper())
+
+
+def test_a_service_protects_on_a_disk_that_is_full_from_the_start(tmp_path: Path) -> None:
+    """A machine that boots with a full disk: its control plane cannot start, and nobody sits in front of it."""
+    tree, log, order = tmp_path / "tree", tmp_path / "log", tmp_path / "run"
+    tree.mkdir()
+    boot_level.leave(str(order), BootOrder(Level.NORMAL, clean=True))
+    with small_disk(tmp_path / "disk") as disk:
+        words = ("--state", str(disk / "state"), "--protect", str(tree), "--listen", "127.0.0.1:0")
+        with started(*words, log=log):
+            assert refuses_bad_files(tree)
+        fill(disk / "state")
+        with started(*words, "--boot-order", str(order), log=log):
+            assert refuses_bad_files(tree)
+    assert "protection goes on without the control plane" in log.read_text()
 
 
 def test_a_disk_that_is_full_from_the_start(tmp_path: Path) -> None:

@@ -88,10 +88,13 @@ class SensorState:
             ) from error
 
     def bind(self, paths: list[str]) -> None:
-        """Bind-mount directories onto themselves; written down first.  Raises PathRefused or DiskFull."""
+        """Bind-mount directories onto themselves; written down first, if there is room.  Raises PathRefused."""
         if not paths:
             return
-        write_durably(self.binds, b"\0".join(os.fsencode(path) for path in paths))
+        try:
+            write_durably(self.binds, b"\0".join(os.fsencode(path) for path in paths))
+        except DiskFull:
+            pass  # a start that is cut off leaves its binds for the next one, which marks them as they are
         for path in paths:
             places.bind(path)
 

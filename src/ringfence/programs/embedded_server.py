@@ -78,6 +78,15 @@ class EmbeddedServer:
             lines.append(f"first login: user {user}, password {password} (shown only this once)")
         return lines
 
+    def put_off(self) -> None:
+        """It did not become ready: leave it, and try again after a pause, while the sensor protects."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        self._let_go()
+        self._deaths = _CALLED_FOR_HELP  # the operator has been told
+        self._due_ms = _now_ms() + self._pause_ms
+
     def _announcement(self) -> dict[str, Any]:
         pipe = self._process.stdout
         if pipe is None:

@@ -23,6 +23,7 @@ from ringfence.model.errors import (
     NoAnswer,
     PathRefused,
     PrivilegeMissing,
+    RingfenceError,
     UsageRefused,
 )
 from ringfence.model.limits import (
@@ -105,19 +106,38 @@ def command(
     server = EmbeddedServer(directory, listen)
     try:
         sensor_state.bind(binds)
-        _run(sensor_state, wanted, given, server, stopping)
+        _run(sensor_state, wanted, given, server, stopping, is_service=boot_order is not None)
     finally:
         sensor_state.unbind()
         server.stop()
 
 
-def _run(state: SensorState, wanted: Wanted, given: bytes | None, server: EmbeddedServer, stopping: int) -> None:
-    """Start the sensor, say ready, and keep it alive until told to stop."""
+def _run(
+    state: SensorState,
+    wanted: Wanted,
+    given: bytes | None,
+    server: EmbeddedServer,
+    stopping: int,
+    *,
+    is_service: bool,
+) -> None:
+    """Start the sensor, say ready, and keep it alive until told to stop.
+
+    A service protects even if its control plane does not start: nobody sits there to mend that before the machine is
+    up.
+    """
     # both start at once; the sensor needs no server to protect, so the server may be the slower of the two
     sensor = _protected(state, wanted, given)
     try:
-        for line in server.wait_ready(state.identity):
-            print(line, flush=True)
+        try:
+            for line in server.wait_ready(state.identity):
+                print(line, flush=True)
+        except (SystemExit, RingfenceError) as error:
+            if not is_service:
+                raise
+            said = error.operator_text() if isinstance(error, RingfenceError) else "ringfence: it has said why above"
+            print(f"{said}\nringfence: protection goes on without the control plane", file=sys.stderr, flush=True)
+            server.put_off()
         print("ready", flush=True)
         _watch(sensor, server, stopping)
     finally:
