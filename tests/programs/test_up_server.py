@@ -13,6 +13,7 @@ from tests.programs.test_up import BAD, PATIENCE_S, run, started, until
 from tests.support.machine import kernel_requires
 
 from ringfence.host import boot_level
+from ringfence.host.places import is_mount_point
 from ringfence.model import limits
 from ringfence.model.boot import BootOrder, Level
 from ringfence.model.errors import DiskFull
@@ -157,6 +158,7 @@ def test_a_service_protects_on_a_disk_that_is_full_from_the_start(tmp_path: Path
         with started(*words, "--boot-order", str(order), log=log):
             assert refuses_bad_files(tree)
     assert "protection goes on without the control plane" in log.read_text()
+    assert not is_mount_point(str(tree))
 
 
 def test_a_disk_that_is_full_from_the_start(tmp_path: Path) -> None:

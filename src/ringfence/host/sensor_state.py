@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -98,12 +99,14 @@ class SensorState:
         for path in paths:
             places.bind(path)
 
-    def unbind(self) -> None:
-        """Remove the binds of this start, or of one that was cut off."""
+    def unbind(self, made: Sequence[str] = ()) -> None:
+        """Remove the binds of this start (`made`: it knows them where there was no room for the list), or of one that
+        was cut off.
+        """
         try:
             paths = self.binds.read_bytes().split(b"\0")
         except FileNotFoundError:
-            return
+            paths = [os.fsencode(path) for path in made]
         for path in reversed(paths):  # a bind may lie over an earlier one, which can only be reached after it
             if path.startswith(b"/") and len(path) <= BIND_LINE_BYTES_MAX:
                 places.unbind(os.fsdecode(path))

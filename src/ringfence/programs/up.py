@@ -108,7 +108,7 @@ def command(
         sensor_state.bind(binds)
         _run(sensor_state, wanted, given, server, stopping, is_service=boot_order is not None)
     finally:
-        sensor_state.unbind()
+        sensor_state.unbind(binds)
         server.stop()
 
 
