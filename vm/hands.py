@@ -52,7 +52,7 @@ def release(version: int, source: str, *names: str) -> bytes:
     pack = PackEntry("vm", "any", "yara/vm.yar", hashlib.sha256(text).hexdigest(), len(text))
     rules = tuple(
         RuleEntry(name, "vm", "Ringfence", "a rule of a test", Severity.HIGH, RuleAction.BLOCK, "", "", "Apache-2.0")
-        for name in names
+        for name in sorted(names)
     )
     manifest = Manifest(
         name="vm", version=version, description="of a test", contract=Contract((), ()), packs=(pack,), rules=rules,
