@@ -59,6 +59,7 @@ HARMLESS: Final[dict[str, str]] = {
     "programs/courier.py: recv(1)": "looks whether anything is there, and takes nothing",
     "programs/alerts.py: limit=100": "what the command prints unless told otherwise; its bound is ALERTS_KEPT_MAX",
     "programs/alerts.py: min=1": "at least one of something that was asked for",
+    "programs/host_rules.py: min=1": "at least one of something that was asked for",
     "programs/server.py: min=1": "at least one of something that was asked for",
     "control/api.py: min_length=1": "at least something, where something is to be written",
 }

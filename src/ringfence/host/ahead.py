@@ -172,6 +172,8 @@ class Ahead:
             close(waiting.descriptor)
             return True
         known = room.state.cache.recall(question.key, question.look)
+        if question.regular and question.look[2]:
+            room.suspects.sample((question.key, question.look), waiting.descriptor, now)
         settled = known is not None and known.deep and question.key not in room.hot
         if not question.regular or not question.look[2] or settled:
             close(waiting.descriptor)

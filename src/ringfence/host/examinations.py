@@ -12,15 +12,17 @@ from typing import Final
 
 from ringfence.detect.rule_removal import RuleMap, rule_map, without
 from ringfence.detect.yara import CompiledContent
-from ringfence.host import examiner, sandbox
+from ringfence.host import appraiser, examiner, sandbox
 from ringfence.host.channel import Channel, ChannelClosed
 from ringfence.host.executing import ExecutingMark
+from ringfence.host.rule_ledger import RuleLedger
 from ringfence.model import limits
 from ringfence.model.errors import FrameRefused
 from ringfence.model.fault import Attribution, Finding, RuleName
 from ringfence.model.release import Release
 from ringfence.wire import catalogue
 from ringfence.wire.attribution import (
+    APPRAISE,
     EXAMINED_BODY,
     Examined,
     Suspicion,
@@ -28,6 +30,7 @@ from ringfence.wire.attribution import (
     decode_suspicion,
     encode_examined,
 )
+from ringfence.wire.rule_costs import RuleCosts
 
 NICENESS: Final = 10
 """A tenth of a processor that others want: nobody waits for it, but until it is over the rule goes on doing harm.  It
@@ -50,13 +53,19 @@ class Examinations:
     """What the zygote knows of faults."""
 
     def __init__(
-        self, content: CompiledContent, load: Callable[[], Release], left_out: frozenset[RuleName], warden: Channel
+        self,
+        content: CompiledContent,
+        load: Callable[[], Release],
+        left_out: frozenset[RuleName],
+        warden: Channel,
+        ledger: RuleLedger,
     ) -> None:
         """`load` decodes the release anew: the zygote itself keeps only what was compiled from it."""
         self._content = content
         self._load = load
         self._left_out = left_out
         self._warden = warden
+        self._ledger = ledger
         self._last_words: dict[int, int] = {}
         self._running: _Running | None = None
 
@@ -107,11 +116,26 @@ class Examinations:
             found = _gave_up(running.suspicion)
         running.examiner.close()
         self._running = None
-        self._warden.send(catalogue.GUILT, encode_examined(found))
+        if found.attribution.finding is not Finding.APPRAISED:
+            self._note_faults(found.attribution.rules)
+            self._warden.send(catalogue.GUILT, encode_examined(found))
         try:
             running.gate.try_send(catalogue.EXAMINED, EXAMINED_BODY.pack(found.job, found.attribution.finding))
         except (ChannelClosed, OSError):
             pass  # that gate is gone; another one asks for itself
+
+    def costs(self, count: int) -> RuleCosts:
+        """The ledger for an operator."""
+        entries = self._content.rules
+        top = [(entries[one.rule], one) for one in self._ledger.top(count)]
+        rows = tuple((RuleName(entry.pack, entry.identifier), one) for entry, one in top)
+        return RuleCosts(len(entries), rows, tuple(sorted(self._left_out)))
+
+    def _note_faults(self, rules: tuple[RuleName, ...]) -> None:
+        guilty = {(name.pack, name.rule) for name in rules}
+        for index, entry in enumerate(self._content.rules):
+            if (entry.pack, entry.identifier) in guilty:
+                self._ledger.faulted(index)
 
     def _become_examiner(
         self,
@@ -127,7 +151,10 @@ class Examinations:
             sandbox.die_with_parent()
             if os.getppid() != parent:
                 os._exit(70)
-            os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+            if suspicion.purpose == APPRAISE:
+                os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+            else:
+                os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
             let_go()
             zygote.send(catalogue.GUILT, encode_examined(self._examined(suspicion, hint, file)))
             os._exit(0)
@@ -140,7 +167,13 @@ class Examinations:
         data = what.source.read_at(0, suspicion.size_bytes) if held else b""
         release = without(self._load(), self._left_out)
         whole = rule_map(release)
-        found = examiner.examine(release, _remaining(whole, self._left_out), hint, what)
+        known = _remaining(whole, self._left_out)
+        if suspicion.purpose == APPRAISE:
+            entries = self._content.rules
+            indexes = {RuleName(entry.pack, entry.identifier): place for place, entry in enumerate(entries)}
+            found = appraiser.appraise(release, known, indexes, self._ledger, what)
+        else:
+            found = examiner.examine(release, known, hint, what)
         return Examined(
             job=suspicion.job,
             size_bytes=suspicion.size_bytes,

@@ -91,14 +91,14 @@ def _tried(release: Release, rules: frozenset[RuleName], what: Input) -> Tried:
         finally:
             os._exit(70)
     theirs.close()
-    said = _listen(ours, pid)
+    said = listen(ours, pid, len(_BEGUN))
     ours.close()
     _, status, usage = os.wait4(pid, 0)
     grown_bytes = (usage.ru_maxrss - born_kibibytes) * _KIBIBYTE
     return judge(said, status, used_s=usage.ru_utime + usage.ru_stime, grown_bytes=grown_bytes)
 
 
-def _listen(end: socket.socket, pid: int) -> bytes:
+def listen(end: socket.socket, pid: int, word_bytes: int) -> bytes:
     """Everything that a trial says until it ends; one that takes too long on the clock is killed."""
     poll = select.poll()
     poll.register(end, select.POLLIN)
@@ -106,7 +106,7 @@ def _listen(end: socket.socket, pid: int) -> bytes:
     said = b""
     while poll.poll(max(0.0, until - time.monotonic()) * 1000):
         try:
-            word = end.recv(len(_BEGUN))
+            word = end.recv(word_bytes)
         except ConnectionResetError:
             word = b""
         if not word:
@@ -135,15 +135,15 @@ def judge(said: bytes, status: int, *, used_s: float, grown_bytes: int) -> Tried
 
 def _try_out(end: socket.socket, release: Release, rules: frozenset[RuleName], what: Input) -> NoReturn:
     """In the child: the three steps of the module."""
-    _limit(resource.RLIMIT_CPU, limits.EXAMINATION_COMPILE_CPU_S, spare=limits.EXAMINATION_COMPILE_CPU_S)
+    limit(resource.RLIMIT_CPU, limits.EXAMINATION_COMPILE_CPU_S, spare=limits.EXAMINATION_COMPILE_CPU_S)
     engine = compile_release(only(release, rules)).scanner(limits.EXAMINATION_ENGINE_TIMEOUT_S)
     engine.warm()
     used = resource.getrusage(resource.RUSAGE_SELF)
     used_s = int(used.ru_utime + used.ru_stime) + 1
     waited_for = what.purpose == PURPOSE_SYNCHRONOUS
     scan_s = limits.EXAMINATION_CPU_S if waited_for else limits.EXAMINATION_DEEP_CPU_S
-    _limit(resource.RLIMIT_CPU, used_s + scan_s, spare=1)
-    _limit(resource.RLIMIT_DATA, used.ru_maxrss * _KIBIBYTE + limits.EXAMINATION_MEMORY_BYTES_MAX)
+    limit(resource.RLIMIT_CPU, used_s + scan_s, spare=1)
+    limit(resource.RLIMIT_DATA, used.ru_maxrss * _KIBIBYTE + limits.EXAMINATION_MEMORY_BYTES_MAX)
     sandbox.enter(processes.SCANNER)
     end.send(_BEGUN)
     if waited_for:
@@ -155,8 +155,8 @@ def _try_out(end: socket.socket, release: Release, rules: frozenset[RuleName], w
     os._exit(0)
 
 
-def _limit(what: int, limit: int, *, spare: int = 0) -> None:
+def limit(what: int, most: int, *, spare: int = 0) -> None:
     """A soft limit, and a hard one `spare` above it; never above what there is."""
     hard = resource.getrlimit(what)[1]
-    wanted = limit + spare if hard == resource.RLIM_INFINITY else min(limit + spare, hard)
-    resource.setrlimit(what, (min(limit, wanted), wanted))
+    wanted = most + spare if hard == resource.RLIM_INFINITY else min(most + spare, hard)
+    resource.setrlimit(what, (min(most, wanted), wanted))

@@ -17,6 +17,7 @@ from ringfence.host import processes, sandbox
 from ringfence.host.executing import ExecutingMark
 from ringfence.host.file_scan import FileScan, FileScanner
 from ringfence.host.known_table import KnownTable
+from ringfence.host.rule_ledger import RuleLedger
 from ringfence.host.vouched import VouchedDigests
 from ringfence.model import limits
 from ringfence.model.verdict import Outcome
@@ -38,6 +39,7 @@ class ScanContext:
     vouched: VouchedDigests
     known_descriptor: int
     release_index: int
+    ledger: RuleLedger
     findings_descriptor: int
     """SEQPACKET socket towards the courier, shared by all scanners; -1 before there is one."""
 
@@ -77,7 +79,10 @@ def run_scanner(
                 scan = afresh.while_somebody_waits(file, size_bytes)
             else:
                 scan = files.in_depth(file, size_bytes)
-            if scan.findings.rules and courier is not None and purpose != catalogue.PURPOSE_SHADOW:
+            shadow = purpose == catalogue.PURPOSE_SHADOW
+            if scan.findings.rules and not shadow:
+                context.ledger.matched(scan.findings.rules)
+            if scan.findings.rules and courier is not None and not shadow:
                 _tell_courier(courier, context.release_index, gate_id, job, scan)
             end.send(_VERDICT_HEADER + _verdict(context, file, job, scan))
         finally:

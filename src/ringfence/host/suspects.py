@@ -16,7 +16,7 @@ from ringfence.model import limits
 from ringfence.model.fault import Finding
 from ringfence.model.verdict import UnknownReason
 from ringfence.wire import catalogue
-from ringfence.wire.attribution import PATH_BYTES, Suspicion, encode_suspicion
+from ringfence.wire.attribution import APPRAISE, PATH_BYTES, Suspicion, encode_suspicion
 
 HARMED = frozenset(
     {
@@ -45,6 +45,7 @@ class Suspects:
         self._lock = threading.Lock()
         self._asked = False
         self._examined: Pair | None = None
+        self._sample_due_ms = 0
 
     def __len__(self) -> int:
         """Files that wait to be sent."""
@@ -65,6 +66,17 @@ class Suspects:
                 self._queue.append(_Suspect(pair, os.dup(descriptor), suspicion))
             except OSError:
                 pass  # no descriptor is left: it is not examined
+
+    def sample(self, pair: Pair, descriptor: int, now_ms: int) -> None:
+        """A file that nobody waits for: now and then the rules are timed on one, when nothing is being examined."""
+        if now_ms < self._sample_due_ms or self._asked or self._queue or pair[1][2] > limits.SYNC_SCAN_BYTES_MAX:
+            return
+        self._sample_due_ms = now_ms + limits.APPRAISAL_INTERVAL_MS
+        try:
+            suspicion = Suspicion(0, pair[1][2], APPRAISE, UnknownReason.NONE, _path_of(descriptor))
+            self._queue.append(_Suspect(pair, os.dup(descriptor), suspicion))
+        except OSError:
+            pass  # no descriptor is left: another time
 
     def send(self, zygote: Channel | None) -> None:
         """Ask for the next examination, if none is going on."""

@@ -52,7 +52,13 @@ _UNEXPLAINED = (
 """The refusal of a release whose zygote left no words."""
 
 
-_DID = {FaultKind.HUNG: "hung", FaultKind.DIED: "died", FaultKind.GREW: "grew", None: "was lost"}
+_DID = {
+    FaultKind.HUNG: "hung",
+    FaultKind.DIED: "died",
+    FaultKind.GREW: "grew",
+    FaultKind.SLOW: "took more than its budget",
+    None: "was lost",
+}
 
 
 def _log_descriptor() -> int:

@@ -20,6 +20,9 @@ class FaultKind(IntEnum):
     GREW = 3
     """It ended at its bound of memory."""
 
+    SLOW = 4
+    """It came back, but a rule took more than its budget."""
+
 
 @unique
 class Finding(IntEnum):
@@ -39,6 +42,9 @@ class Finding(IntEnum):
 
     GAVE_UP = 5
     """The trials were used up, or the examiner itself came to harm."""
+
+    APPRAISED = 6
+    """Nothing was examined: rules were timed, and none took too long."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -267,6 +267,22 @@ SUSPECTS_KNOWN_ENTRIES_MAX: Final = 256
 EXECUTING_MARKS_MAX: Final = 256
 """Last words of scanners that are gone, kept by job until the gate asks for an examination."""
 
+RULE_BUDGET_MS: Final = 500
+"""Processor time that one rule may take on one file of up to `SYNC_SCAN_BYTES_MAX`: the worst public Linux rule takes
+27 ms; past this a few such rules eat the deadline of a question."""
+
+APPRAISAL_INTERVAL_MS: Final = 60_000
+"""How often rules are timed on a file: a second of an idle processor each time."""
+
+APPRAISAL_RULES_MAX: Final = 256
+"""Rules that are timed on one file; those with the fewest samples come first."""
+
+APPRAISAL_CPU_S: Final = 20
+"""Processor time of one appraisal's scans: a rule that takes it all is examined as a fault."""
+
+RULE_COST_ROWS_MAX: Final = 200
+"""Rules of the ledger in one answer: more than a person reads, and it fits a frame with the longest names."""
+
 DISABLED_RELEASES_MAX: Final = 16
 """Releases whose rules that are left out are remembered: the way back is shorter."""
 

@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "server": ("ringfence.programs.server", "Run the control plane: ingest, API and console."),
     "host status": ("ringfence.programs.host_status", "Show each process of the sensor and its counters."),
     "host mode": ("ringfence.programs.host_mode", "Switch a running sensor to observe or enforce."),
+    "host rules": ("ringfence.programs.host_rules", "Show what the rules cost and find on this host."),
     "host load": ("ringfence.programs.host_load", "Give a running sensor another release."),
     "host why": ("ringfence.programs.host_why", "Say why this host is on this release, with the evidence."),
     "host pin": ("ringfence.programs.host_pin", "Keep this host on one release."),

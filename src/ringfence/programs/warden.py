@@ -24,6 +24,7 @@ from ringfence.host.children import Child, Children, Content, Setting
 from ringfence.host.disabled_rules import DisabledRules
 from ringfence.host.marks import place_of
 from ringfence.host.release_store import ReleaseStore
+from ringfence.host.rule_questions import RuleQuestions
 from ringfence.host.sandbox import die_with_parent
 from ringfence.host.supervision import bound_memory, silence_of
 from ringfence.host.warden_notes import Notes
@@ -49,6 +50,7 @@ FROM_CHILDREN = {
     catalogue.SHADOW_COUNTS: frozenset({Kind.GATE}),
     catalogue.SPOOL_COUNTS: frozenset({Kind.COURIER}),
     catalogue.GUILT: frozenset({Kind.ZYGOTE}),
+    catalogue.RULES_ANSWER: frozenset({Kind.ZYGOTE}),
 }
 """Who may say what to the warden: the catalogue's rows, by the process's kind."""
 
@@ -100,6 +102,7 @@ class Warden:
         self._asking: list[Channel] = []
         self._asked_ms = 0
         self._counting: set[int] = set()
+        self._rule_questions = RuleQuestions()
         self._reported_ms = 0
         self._looked_ms = 0
         self._stop_wanted = False
@@ -259,6 +262,8 @@ class Warden:
                 self._counted(child, unpack_exact(catalogue.SPOOL_COUNTS_BODY, received.frame.body, "spool counts"))
             case catalogue.BREAKER:
                 self._convict(_tripped(received.frame.body))
+            case catalogue.RULES_ANSWER:
+                self._rule_questions.answered(received.frame.body)
             case catalogue.GUILT:
                 self._examined(child, decode_examined(received.frame.body))
             case catalogue.FAILED:
@@ -383,6 +388,10 @@ class Warden:
                 (mode,) = unpack_exact(catalogue.MODE_BODY, received.frame.body, "mode")
                 self._step(messages.ModeWanted(Mode(int(mode))))
                 self._answer(operator, catalogue.MODE_ANSWER, b"")
+            case catalogue.RULES:
+                zygote = self._state.ready_zygote
+                child = None if zygote is None else self._children.by_serial.get(zygote.serial)
+                self._rule_questions.ask(operator, received.frame.body, child, self._children, now_ms())
             case catalogue.LOAD if len(received.descriptors) == 1:
                 self._load(operator, received.frame.body, received.descriptors[0])
             case catalogue.ACTIVATION:
@@ -452,6 +461,27 @@ class Warden:
             if beating and child.beat is not None and child.beat.is_stale(BEAT_STALE_MS[child.kind]):
                 child.cause = silence_of(child)
                 self._step(messages.BeatStale(child.serial))
+        for zygote in self._children.of(Kind.ZYGOTE):
+            self._bound_memory(zygote)
+        self._rule_questions.expire(now_ms())
+        if self._asking and now_ms() - self._asked_ms > limits.QUESTION_DEADLINE_MS:
+            self._answer_status()
+
+    def _bound_memory(self, zygote: Child) -> None:
+        """Of a zygote that compiles, perhaps hostile content, and of what it has forked."""
+        resident = warden_status.resident_bytes(zygote.pid)
+        if resident > limits.ZYGOTE_RESIDENT_BYTES_MAX:
+            mebibytes = limits.ZYGOTE_RESIDENT_BYTES_MAX >> 20
+            zygote.failure = failure_text(
+                ContentRefused(
+                    f"the release takes more than {mebibytes} MiB of memory to compile",
+                    "give the host another release, with fewer or simpler patterns",
+                )
+            ).decode()
+            self._children.kill(zygote)
+        for pid in warden_status.scanner_pids(zygote):
+            if warden_status.resident_bytes(pid) - resident > limits.SCANNER_RESIDENT_BYTES_MAX:
+                _kill_scanner(pid)
 
     def _status(self, *, with_spool: bool) -> bytes:
         return warden_status.encoded(self._state, self._children, self._driver.counters(), with_spool=with_spool)

@@ -21,6 +21,7 @@ from ringfence.host.child import Arguments, failure_text, reported, run_child
 from ringfence.host.examinations import Examinations
 from ringfence.host.executing import ExecutingMark
 from ringfence.host.heartbeat import Beat
+from ringfence.host.rule_ledger import RuleLedger
 from ringfence.host.scan_process import ScanContext, run_scanner
 from ringfence.host.vouched import VouchedDigests, from_dpkg
 from ringfence.model import limits
@@ -35,6 +36,7 @@ from ringfence.trust.eligibility import check_eligible
 from ringfence.wire import catalogue
 from ringfence.wire.frames import WAY_OUT, unpack_exact
 from ringfence.wire.release import decode_release
+from ringfence.wire.rule_costs import encode_rule_costs
 from ringfence.wire.rule_table import RuleTable, encode_rule_table
 
 CONTENT_WAY_OUT = "give the host another release; it goes on with the one before"
@@ -94,6 +96,11 @@ class Zygote:
 
     def _hear_warden(self) -> None:
         while (received := self._warden.receive(wait=False)) is not None:
+            if received.frame.type == catalogue.RULES:
+                (count,) = unpack_exact(catalogue.RULES_BODY, received.frame.body, "rules")
+                costs = self._examinations.costs(min(int(count), limits.RULE_COST_ROWS_MAX))
+                self._warden.send(catalogue.RULES_ANSWER, encode_rule_costs(costs))
+                continue
             (descriptor,) = _one_descriptor(received)
             if received.frame.type == catalogue.ADOPT_GATE:
                 client = GateClient(Channel.adopt(descriptor))
@@ -313,6 +320,7 @@ def main(arguments: Arguments, warden: Channel) -> None:
         vouched=vouched,
         known_descriptor=arguments.number("known-fd"),
         release_index=arguments.number("release-index"),
+        ledger=RuleLedger(len(content.rules)),
         findings_descriptor=-1,
     )
     gc.collect()
@@ -325,7 +333,9 @@ def main(arguments: Arguments, warden: Channel) -> None:
     digest = bytes.fromhex(arguments.one("sha256"))
     ready = catalogue.READY_BODY.pack(manifest.version, digest, context.release_index, manifest.name.encode())
     warden.send(catalogue.READY, ready, (_memory_file("ringfence-rules", table),))
-    examinations = Examinations(content, lambda: decode_release(_bytes_of(content_descriptor)), left_out, warden)
+    examinations = Examinations(
+        content, lambda: decode_release(_bytes_of(content_descriptor)), left_out, warden, context.ledger
+    )
     Zygote(warden, context, examinations, beat).run()
 
 

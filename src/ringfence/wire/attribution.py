@@ -37,6 +37,9 @@ RESULT_BODY: Final = struct.Struct(f"{_RESULT.format}{EXAMINATION_GUILTY_RULES_M
 _RECORD: Final = struct.Struct(">8s32sI4x")
 RECORD_BYTES: Final = _RECORD.size + DISABLED_RULES_MAX * _RULE.size
 _MAGIC: Final = b"rfleave1"
+APPRAISE: Final = 3
+"""Purpose of a question: nothing has happened, the rules are to be timed on this file."""
+
 _NO_KIND: Final = 0
 _WAY_OUT: Final = "it is left aside; the release is used whole"
 
@@ -71,7 +74,7 @@ def encode_suspicion(one: Suspicion) -> bytes:
 def decode_suspicion(body: bytes) -> Suspicion:
     """The question in `body`.  Raises FrameRefused."""
     job, size_bytes, purpose, reason, path = unpack_exact(EXAMINE_BODY, body, "examine")
-    require(int(purpose) in (1, 2), f"{purpose!r} is no purpose of a scan")
+    require(int(purpose) in (1, 2, APPRAISE), f"{purpose!r} is no purpose of a scan")
     return Suspicion(int(job), int(size_bytes), int(purpose), member(UnknownReason, int(reason)), _text(bytes(path)))
 
 

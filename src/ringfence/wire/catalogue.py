@@ -56,6 +56,8 @@ SCANNER_ENDED: Final = 38
 EXAMINE: Final = 54
 EXAMINED: Final = 55
 GUILT: Final = 56
+RULES: Final = 58
+RULES_ANSWER: Final = 59
 STATUS: Final = 60
 STATUS_ANSWER: Final = 61
 LOAD: Final = 62
@@ -155,6 +157,9 @@ OFFER_BODY: Final = struct.Struct(">QQ32sB7x")
 
 UPDATE_REPORT_BODY: Final = struct.Struct(">B7xQ256s")
 """an `UpdateOutcome`, when the first of the believed documents expires (Unix seconds), why (UTF-8)."""
+
+RULES_BODY: Final = struct.Struct(">H2x")
+"""how many rules."""
 
 COUNTS_BODY: Final = struct.Struct(">25Q")
 """counters in the order of `GATE_COUNTERS`."""
@@ -261,6 +266,18 @@ MESSAGES: Final = (
     Message(EXAMINE, "examine", "gate", "zygote", EXAMINE_BODY.format, 1, "Find the rule that hurt a scanner."),
     Message(EXAMINED, "examined", "zygote", "gate", EXAMINED_BODY.format, 0, "That is done; ask for the next."),
     Message(GUILT, "guilt", "zygote", "warden", RESULT_BODY.format, 0, "What was found out (wire/attribution.py)."),
+    Message(
+        RULES, "rules", "operator and warden", "warden and zygote", RULES_BODY.format, 0, "Tell what the rules cost."
+    ),
+    Message(
+        RULES_ANSWER,
+        "rules_answer",
+        "warden and zygote",
+        "operator and warden",
+        "variable",
+        0,
+        "The dearest rules (wire/rule_costs.py).",
+    ),
     Message(STATUS, "status", "operator", "warden", "", 0, "Tell the host's status."),
     Message(STATUS_ANSWER, "status_answer", "warden", "operator", "variable", 0, "The host's status."),
     Message(LOAD, "load", "operator", "warden", LOAD_BODY.format, 1, "Use the release in this sealed memory file."),

@@ -11,6 +11,7 @@ from ringfence.detect.yara import compile_release
 from ringfence.host.channel import Channel
 from ringfence.host.examinations import Examinations
 from ringfence.host.executing import ExecutingMark
+from ringfence.host.rule_ledger import RuleLedger
 from ringfence.model.errors import FrameRefused
 from ringfence.model.fault import Finding
 from ringfence.model.release import Release
@@ -28,7 +29,7 @@ class World:
     def __init__(self) -> None:
         self.gate, self.gates_end = Channel.pair()
         self.warden, self.wardens_end = Channel.pair()
-        self.one = Examinations(compile_release(RELEASE), self._load, frozenset(), self.wardens_end)
+        self.one = Examinations(compile_release(RELEASE), self._load, frozenset(), self.wardens_end, RuleLedger(1))
 
     def _load(self) -> Release:
         os._exit(9)

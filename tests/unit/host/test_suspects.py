@@ -10,10 +10,10 @@ from ringfence.decide.strikes import Pair
 from ringfence.host.channel import Channel
 from ringfence.host.suspects import Suspects
 from ringfence.model.fault import Finding
-from ringfence.model.limits import SUSPECTS_MAX
+from ringfence.model.limits import APPRAISAL_INTERVAL_MS, SUSPECTS_MAX
 from ringfence.model.verdict import UnknownReason
 from ringfence.wire import catalogue
-from ringfence.wire.attribution import decode_suspicion
+from ringfence.wire.attribution import APPRAISE, decode_suspicion
 
 DIED = UnknownReason.SCANNER_DIED
 
@@ -109,6 +109,26 @@ def test_what_no_rule_can_have_done_is_not_examined(file: int) -> None:
     for reason in UnknownReason:
         suspects.note(pair(int(reason)), file, 1, 1, reason)
     assert len(suspects) == 4
+
+
+def test_a_file_is_sampled_now_and_then_and_not_beside_a_suspect(file: int, ends: tuple[Channel, Channel]) -> None:
+    suspects, (gate, zygote) = Suspects(), ends
+    suspects.sample(pair(1), file, 1_000)
+    suspects.sample(pair(2), file, 1_001)
+    assert len(suspects) == 1
+    suspects.send(gate)
+    suspects.answered(Finding.APPRAISED)
+    received = zygote.receive(wait=False)
+    assert received is not None
+    assert decode_suspicion(received.frame.body).purpose == APPRAISE
+    os.close(received.descriptors[0])
+    suspects.note(pair(3), file, 7, 1, DIED)
+    suspects.sample(pair(4), file, 1_000 + APPRAISAL_INTERVAL_MS)
+    assert len(suspects) == 1
+    suspects.new_zygote(forget=True)
+    suspects.sample(pair(4), file, 1_000 + APPRAISAL_INTERVAL_MS)
+    assert len(suspects) == 1
+    suspects.new_zygote(forget=True)
 
 
 def test_a_zygote_that_is_gone_loses_one_file_and_nothing_else(file: int, ends: tuple[Channel, Channel]) -> None:

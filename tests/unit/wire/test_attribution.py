@@ -55,7 +55,7 @@ def test_a_result_of_another_length_is_refused(one: Examined) -> None:
             attribution.decode_examined(other)
 
 
-@given(NUMBERS, NUMBERS, st.sampled_from([1, 2]), st.sampled_from(UnknownReason), PATHS)
+@given(NUMBERS, NUMBERS, st.sampled_from([1, 2, 3]), st.sampled_from(UnknownReason), PATHS)
 def test_a_suspicion_comes_back_as_it_went(
     job: int, size_bytes: int, purpose: int, reason: UnknownReason, path: bytes
 ) -> None:
@@ -63,7 +63,7 @@ def test_a_suspicion_comes_back_as_it_went(
     assert attribution.decode_suspicion(attribution.encode_suspicion(one)) == one
 
 
-@pytest.mark.parametrize(("purpose", "reason"), [(0, 1), (3, 1), (1, 200)])
+@pytest.mark.parametrize(("purpose", "reason"), [(0, 1), (4, 1), (1, 200)])
 def test_a_suspicion_of_something_else_is_refused(purpose: int, reason: int) -> None:
     body = attribution.EXAMINE_BODY.pack(1, 2, purpose, reason, b"")
     with pytest.raises(FrameRefused):
