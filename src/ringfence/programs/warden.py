@@ -451,6 +451,7 @@ class Warden:
             self._look_at_beats()
         for zygote in self._children.of(Kind.ZYGOTE):
             bound_memory(zygote, self._children, self._driver)
+        self._rule_questions.expire(now)
         if self._asking and now - self._asked_ms > limits.QUESTION_DEADLINE_MS:
             self._answer_status()
 
@@ -461,27 +462,6 @@ class Warden:
             if beating and child.beat is not None and child.beat.is_stale(BEAT_STALE_MS[child.kind]):
                 child.cause = silence_of(child)
                 self._step(messages.BeatStale(child.serial))
-        for zygote in self._children.of(Kind.ZYGOTE):
-            self._bound_memory(zygote)
-        self._rule_questions.expire(now_ms())
-        if self._asking and now_ms() - self._asked_ms > limits.QUESTION_DEADLINE_MS:
-            self._answer_status()
-
-    def _bound_memory(self, zygote: Child) -> None:
-        """Of a zygote that compiles, perhaps hostile content, and of what it has forked."""
-        resident = warden_status.resident_bytes(zygote.pid)
-        if resident > limits.ZYGOTE_RESIDENT_BYTES_MAX:
-            mebibytes = limits.ZYGOTE_RESIDENT_BYTES_MAX >> 20
-            zygote.failure = failure_text(
-                ContentRefused(
-                    f"the release takes more than {mebibytes} MiB of memory to compile",
-                    "give the host another release, with fewer or simpler patterns",
-                )
-            ).decode()
-            self._children.kill(zygote)
-        for pid in warden_status.scanner_pids(zygote):
-            if warden_status.resident_bytes(pid) - resident > limits.SCANNER_RESIDENT_BYTES_MAX:
-                _kill_scanner(pid)
 
     def _status(self, *, with_spool: bool) -> bytes:
         return warden_status.encoded(self._state, self._children, self._driver.counters(), with_spool=with_spool)

@@ -62,7 +62,7 @@ def test_without_a_zygote_and_past_the_deadline_nobody_waits() -> None:
 
 
 def test_the_stand_in_tells_as_the_children_do(tmp_path: Path) -> None:
-    setting = Setting((), strict=False, fail_closed=(), spool="", identity="")
+    setting = Setting((), strict=False, fail_closed=(), spool="", identity="", long_known_ms=0)
     real = Children(setting, {}, DisabledRules(tmp_path))
     assert callable(real.tell)
     for end in real.findings:
