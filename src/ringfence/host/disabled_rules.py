@@ -5,14 +5,23 @@ A record that cannot be read says nothing: the release is used whole then, and a
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Protocol
 
 from ringfence.host.durable import write_durably
 from ringfence.model.errors import DiskFull, FrameRefused
 from ringfence.model.fault import RuleName
 from ringfence.model.limits import DISABLED_RELEASES_MAX, DISABLED_RULES_MAX
+from ringfence.model.records import HostEventKind
 from ringfence.wire.attribution import decode_record, encode_record
 
 _SUFFIX = ".rules"
+
+
+class Told(Protocol):
+    """Whoever hears of it: the warden's notes."""
+
+    def event(self, kind: HostEventKind, subject: str, detail: str) -> None:
+        """Something happened to the sensor."""
 
 
 class DisabledRules:
@@ -44,6 +53,14 @@ class DisabledRules:
             raise DiskFull(f"{self._directory} cannot be written: {error.strerror}", "free space there") from error
         write_durably(self._directory / f"{sha256}{_SUFFIX}", encode_record(sha256, wanted))
         return True
+
+    def leave_out(self, sha256: str, rules: Iterable[RuleName], told: "Told") -> bool:
+        """As `add`; a full disk is told, and costs that it is forgotten with the warden."""
+        try:
+            return self.add(sha256, rules)
+        except DiskFull as full:
+            told.event(HostEventKind.RULE_DISABLED, "store", f"it could not be kept: {full.what}")
+            return True
 
     def _read(self, sha256: str) -> frozenset[RuleName]:
         try:

@@ -1,7 +1,8 @@
 """Operators who ask what the rules cost: the warden passes the question to the zygote, and its answer back, unread."""
 
+from ringfence.decide.warden_messages import Process
 from ringfence.host.channel import Channel, ChannelClosed
-from ringfence.host.children import Child, Children
+from ringfence.host.children import Children
 from ringfence.model.limits import OPERATORS_MAX, QUESTION_DEADLINE_MS
 from ringfence.wire import catalogue
 
@@ -13,15 +14,16 @@ class RuleQuestions:
         self._waiting: list[Channel] = []
         self._since_ms = 0
 
-    def ask(self, operator: Channel, body: bytes, zygote: Child | None, children: Children, now_ms: int) -> None:
+    def ask(self, operator: Channel, body: bytes, zygote: Process | None, children: Children, now_ms: int) -> None:
         """Pass a question on.  Nobody waits where nobody can answer."""
-        if zygote is None or len(self._waiting) >= OPERATORS_MAX:
+        child = None if zygote is None else children.by_serial.get(zygote.serial)
+        if child is None or len(self._waiting) >= OPERATORS_MAX:
             operator.close()
             return
         if not self._waiting:
             self._since_ms = now_ms
         self._waiting.append(operator)
-        children.tell(zygote, catalogue.RULES, body)
+        children.tell(child, catalogue.RULES, body)
 
     def answered(self, body: bytes) -> None:
         """The zygote has spoken: everybody who waits hears it."""

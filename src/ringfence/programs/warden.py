@@ -285,12 +285,7 @@ class Warden:
         self._notes.examined(sha256, found)
         if found.attribution.finding is not Finding.RULES:
             return
-        try:
-            fits = self._children.disabled.add(sha256, found.attribution.rules)
-        except DiskFull as full:
-            fits = True
-            self._notes.event(HostEventKind.RULE_DISABLED, "store", f"it could not be kept: {full.what}")
-        if fits:
+        if self._children.disabled.leave_out(sha256, found.attribution.rules, self._notes):
             self._step(messages.RenewZygote(number))
         else:
             self._convict(messages.ReleaseConvicted(number))
@@ -389,9 +384,9 @@ class Warden:
                 self._step(messages.ModeWanted(Mode(int(mode))))
                 self._answer(operator, catalogue.MODE_ANSWER, b"")
             case catalogue.RULES:
-                zygote = self._state.ready_zygote
-                child = None if zygote is None else self._children.by_serial.get(zygote.serial)
-                self._rule_questions.ask(operator, received.frame.body, child, self._children, now_ms())
+                self._rule_questions.ask(
+                    operator, received.frame.body, self._state.ready_zygote, self._children, now_ms()
+                )
             case catalogue.LOAD if len(received.descriptors) == 1:
                 self._load(operator, received.frame.body, received.descriptors[0])
             case catalogue.ACTIVATION:

@@ -1,6 +1,7 @@
 """The rules that a host leaves out: kept by release, bounded, and no matter of life and death when they cannot be."""
 
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -8,6 +9,7 @@ from ringfence.host.disabled_rules import DisabledRules
 from ringfence.model.errors import DiskFull
 from ringfence.model.fault import RuleName
 from ringfence.model.limits import DISABLED_RELEASES_MAX, DISABLED_RULES_MAX
+from ringfence.model.records import HostEventKind
 
 ONE, TWO = "11" * 32, "22" * 32
 A, B = RuleName("pack", "a"), RuleName("pack", "b")
@@ -58,3 +60,19 @@ def test_what_cannot_be_written_holds_all_the_same(tmp_path: Path) -> None:
     with pytest.raises(DiskFull):
         kept.add(ONE, [A])
     assert kept.of(ONE) == {A}
+
+
+def test_a_full_disk_is_told_and_the_rule_is_left_out_all_the_same(tmp_path: Path) -> None:
+    class Told:
+        events: ClassVar[list[tuple[HostEventKind, str]]] = []
+
+        def event(self, kind: HostEventKind, subject: str, detail: str) -> None:
+            self.events.append((kind, f"{subject}: {detail}"))
+
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    kept, told = DisabledRules(blocked), Told()
+    assert kept.leave_out(ONE, [A], told)
+    assert kept.of(ONE) == {A}
+    assert told.events[0][0] is HostEventKind.RULE_DISABLED
+    assert "could not be kept" in told.events[0][1]

@@ -5,8 +5,9 @@ from typing import cast
 
 import pytest
 
+from ringfence.decide.warden_messages import Kind, Process, Stage
 from ringfence.host.channel import Channel, ChannelClosed
-from ringfence.host.children import Child, Children, Setting
+from ringfence.host.children import Children, Setting
 from ringfence.host.disabled_rules import DisabledRules
 from ringfence.host.rule_questions import RuleQuestions
 from ringfence.model.limits import QUESTION_DEADLINE_MS
@@ -20,15 +21,16 @@ class Told:
 
     def __init__(self) -> None:
         self.frames: list[tuple[int, bytes]] = []
+        self.by_serial = {7: object()}
 
     def tell(self, _: object, frame_type: int, body: bytes = b"") -> None:
         self.frames.append((frame_type, body))
 
 
-ZYGOTE = cast("Child", object())
+ZYGOTE = Process(7, Kind.ZYGOTE, Stage.READY, 0, 1)
 
 
-def ask(questions: RuleQuestions, told: Told, zygote: Child | None = ZYGOTE) -> Channel:
+def ask(questions: RuleQuestions, told: Told, zygote: Process | None = ZYGOTE) -> Channel:
     operator, ours = Channel.pair()
     questions.ask(ours, BODY, zygote, cast("Children", told), 1_000)
     return operator
