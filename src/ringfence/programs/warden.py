@@ -384,9 +384,8 @@ class Warden:
                 self._step(messages.ModeWanted(Mode(int(mode))))
                 self._answer(operator, catalogue.MODE_ANSWER, b"")
             case catalogue.RULES:
-                self._rule_questions.ask(
-                    operator, received.frame.body, self._state.ready_zygote, self._children, now_ms()
-                )
+                zygote = self._state.ready_zygote
+                self._rule_questions.ask(operator, received.frame.body, zygote, self._children, now_ms())
             case catalogue.LOAD if len(received.descriptors) == 1:
                 self._load(operator, received.frame.body, received.descriptors[0])
             case catalogue.ACTIVATION:
