@@ -1,15 +1,19 @@
-"""The warden's looks at its children: who grows, who is silent, and why."""
+"""The warden's looks at its children: who grows, who is silent, and why; whose breaker has tripped."""
 
 import os
 import signal
 
 from ringfence.decide.activation_messages import Cause
+from ringfence.decide.breaker import Tripped
+from ringfence.decide.warden_messages import ReleaseConvicted, RuleConvicted
 from ringfence.host import warden_status
 from ringfence.host.activation_driver import ActivationDriver
 from ringfence.host.child import failure_text
 from ringfence.host.children import Child, Children
 from ringfence.model import limits
-from ringfence.model.errors import ContentRefused
+from ringfence.model.errors import ContentRefused, FrameRefused
+from ringfence.wire import catalogue
+from ringfence.wire.frames import WAY_OUT, unpack_exact
 
 
 def silence_of(child: Child) -> Cause:
@@ -45,3 +49,13 @@ def _kill_scanner(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
         pass  # it has died by itself, and the zygote has reaped it
+
+
+def tripped(body: bytes) -> ReleaseConvicted | RuleConvicted:
+    """What a gate's breaker has tripped.  Raises FrameRefused."""
+    kind, rule, release = unpack_exact(catalogue.BREAKER_BODY, body, "breaker")
+    if int(kind) == Tripped.RELEASE:
+        return ReleaseConvicted(int(release))
+    if int(kind) != Tripped.RULE or int(rule) >= limits.RULES_MAX:
+        raise FrameRefused(f"a breaker that tripped {kind!r} for rule {rule!r}", WAY_OUT)
+    return RuleConvicted(int(release), int(rule))

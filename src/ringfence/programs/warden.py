@@ -13,7 +13,6 @@ from pathlib import Path
 from ringfence.decide import warden as machine
 from ringfence.decide import warden_messages as messages
 from ringfence.decide.activation_messages import Guard
-from ringfence.decide.breaker import Tripped
 from ringfence.decide.warden_messages import Kind, NoteKind
 from ringfence.host import operator_socket, warden_status
 from ringfence.host.activation_disk import ActivationDisk
@@ -26,7 +25,7 @@ from ringfence.host.marks import place_of
 from ringfence.host.release_store import ReleaseStore
 from ringfence.host.rule_questions import RuleQuestions
 from ringfence.host.sandbox import die_with_parent
-from ringfence.host.supervision import bound_memory, silence_of
+from ringfence.host.supervision import bound_memory, silence_of, tripped
 from ringfence.host.warden_notes import Notes
 from ringfence.host.warden_updates import WardenUpdates
 from ringfence.model import limits
@@ -261,7 +260,7 @@ class Warden:
             case catalogue.SPOOL_COUNTS:
                 self._counted(child, unpack_exact(catalogue.SPOOL_COUNTS_BODY, received.frame.body, "spool counts"))
             case catalogue.BREAKER:
-                self._convict(_tripped(received.frame.body))
+                self._convict(tripped(received.frame.body))
             case catalogue.RULES_ANSWER:
                 self._rule_questions.answered(received.frame.body)
             case catalogue.GUILT:
@@ -470,16 +469,6 @@ class Warden:
         body = self._status(with_spool=False)
         for courier in self._children.of(Kind.COURIER):
             self._children.tell(courier, STATUS_REPORT, body)
-
-
-def _tripped(body: bytes) -> messages.ReleaseConvicted | messages.RuleConvicted:
-    """What a gate's breaker has tripped.  Raises FrameRefused."""
-    kind, rule, release = unpack_exact(catalogue.BREAKER_BODY, body, "breaker")
-    if int(kind) == Tripped.RELEASE:
-        return messages.ReleaseConvicted(int(release))
-    if int(kind) != Tripped.RULE or int(rule) >= limits.RULES_MAX:
-        raise FrameRefused(f"a breaker that tripped {kind!r} for rule {rule!r}", WAY_OUT)
-    return messages.RuleConvicted(int(release), int(rule))
 
 
 def _baseline(arguments: Arguments) -> Content:
