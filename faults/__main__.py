@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from faults import content, exhaustion, network, processes
+from faults import content, exhaustion, network, processes, wilful
 from faults.outcome import Case, NotHeldError, as_json, table_of
 from faults.relay import Manner
 from faults.stage import Stage
@@ -45,6 +45,9 @@ def works() -> dict[str, Work]:
     for manner in (Manner.REPEATS, Manner.LOSES_ANSWERS, Manner.REORDERS):
         found[f"network {manner}"] = partial(network.lies, manner=manner)
     found |= content.WORKS
+    for what, source in wilful.WILFUL.items():
+        for way, at_once in (("at once", True), ("through the shadow", False)):
+            found[f"wilful release {what}, {way}"] = partial(wilful.bad_release, source=source, at_once=at_once)
     return found
 
 

@@ -71,6 +71,14 @@ def half_loaded(good: str, bad: str) -> tuple[int, int]:
     return sum(1 for _ in rules), lost
 
 
+def overwrite_and_load(good: str, bad: str) -> None:
+    """An updater that writes the new rules over the old ones and then looks whether they load."""
+    rules = good
+    yara_x.compile(rules)
+    rules = bad
+    yara_x.compile(rules)
+
+
 def burn(text: str) -> None:
     """The expression in an engine that goes back and tries again."""
     re.search(REGEX, text, re.DOTALL)

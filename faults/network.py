@@ -98,7 +98,7 @@ def store_damaged(stage: Stage, case: Case) -> str:
     """Every record of the content store is bent or cut while the sensor is down; it starts, and protects."""
     with stage.scene(case, load=False) as scene:
         scene.case.need("it protects before", holds=scene.refuses())
-        content.load(scene, release_of(RULE + content.OTHER_RULE, "another", "live_test"))
+        content.load(scene, release_of(RULE + content.OTHER_RULE, "another", "live_test", version=2))
         chance = random.Random(9)
         live = scene.live
         if live.sensor is None:
