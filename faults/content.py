@@ -205,7 +205,8 @@ def oversized_file(stage: Stage, case: Case) -> str:
         author, said = _too_many_rules(), ""
         case.need("the author's side refuses it", holds=bool(author))
         for number in range(ALTERNATIONS):
-            good = release_of(RULE + f"rule more{number} {{ condition: false }}\n", "live_test", f"more{number}", version=number + 2)
+            more = f"rule more{number} {{ condition: false }}\n"
+            good = release_of(RULE + more, "live_test", f"more{number}", version=number + 2)
             case.need("a good one is taken", holds=load(scene, good) == "")
             said = load(scene, doubled)
             case.need(f"a bad one is refused: {said!r}", holds=bool(said))
