@@ -94,7 +94,7 @@ def _linted(directory: Path, contracts: Sequence[SensorContract], progress: Prog
     if not (directory / CONTENT_FILE).is_file():
         raise PathRefused(
             f"{directory} is not a content directory: it has no {CONTENT_FILE}",
-            "name one that has; `ringfence content import-yara` makes one from public rules",
+            "name one that has; `ringfence content new` makes one to start from",
         )
     lint = _Lint(directory, contracts, progress)
     lint.run()

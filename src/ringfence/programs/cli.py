@@ -34,10 +34,12 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "host update": ("ringfence.programs.host_update", "Look for signed content now."),
     "host install": ("ringfence.programs.host_install", "Install the sensor as hardened systemd units."),
     "rescue": ("ringfence.programs.rescue", "Repair the disk of a machine that does not boot, from outside."),
+    "content new": ("ringfence.programs.content_new", "Make a content directory to start from."),
     "content lint": ("ringfence.programs.content_lint", "Check a content directory: every finding at once."),
     "content waive": ("ringfence.programs.content_waive", "Excuse one finding of lint: signed, until a day."),
     "content build": ("ringfence.programs.content_build", "Build a release from a directory of rules."),
     "content prove": ("ringfence.programs.content_prove", "Prove that a release cannot hurt a host."),
+    "content diff": ("ringfence.programs.content_diff", "Show what has changed from one release to another."),
     "content show": ("ringfence.programs.content_show", "Show what a release holds."),
     "content import-yara": ("ringfence.programs.content_import", "Turn a public YARA pack into a content directory."),
     "content import-sigma": (
