@@ -5,14 +5,17 @@
 2. Hits on goodware are judged here: a blocking rule may hit nothing, an alerting one as many files as its severity
    allows, nobody may hit our own files.
 3. A rule that reads the clock is refused by its text: two runs may agree, and the third not.
+4. What the lint of an author's directory refuses is refused here too; what a signed waiver excuses is shown.
 """
 
+import datetime as dt
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from ringfence.author.finding import Finding, Level
+from ringfence.author.lint import LintResult
 from ringfence.author.proof_tasks import cleaned
 from ringfence.author.proof_units import UnitReader
 from ringfence.author.prove_engine import EngineTrial
@@ -26,6 +29,7 @@ from ringfence.model.limits import (
     PROOF_FINDINGS_MAX,
     PROOF_GOODWARE_FILES_MIN,
     PROOF_SLOWEST_ROWS_MAX,
+    RULE_IDENTIFIER_CHARACTERS_MAX,
 )
 from ringfence.model.proof import (
     PROVER_VERSION,
@@ -40,11 +44,14 @@ from ringfence.model.proof import (
     Proof,
     ProofFinding,
     RuleCost,
+    WaiverFacts,
     Weight,
     verdict_of,
 )
 from ringfence.model.records import RuleAction, Severity
 from ringfence.model.release import Release
+from ringfence.model.waiver import WaiverBook
+from ringfence.wire.waiver import waiver_digest
 
 ALERTS_MAX: Final[Mapping[Severity, int]] = {
     Severity.CRITICAL: 0,
@@ -94,12 +101,17 @@ class Judge:
         unproven_builds: Sequence[str],
         machine: MachineFacts,
         made_s: int,
+        lint: LintResult | None = None,
     ) -> Proof:
         """The proof.  `trials`: this build's engine first; `engines`: for whom it holds; `unproven_builds`: supported,
         but without an engine here.
+
+        `lint` is what the lint of the author's directory has found, where there is one: its errors refuse the release
+        too, and the waivers that excuse some of them are shown.
         """
         own = trials[0]
         findings = [self._static(name) for name in self._units]
+        findings += [_of_lint(one) for one in lint.findings if one.level is Level.ERROR] if lint else []
         checks, older = self._checks(own), []
         for number, trial in enumerate(trials):
             said = "" if not number else f" [engine {trial.engine_version}]"
@@ -114,9 +126,6 @@ class Judge:
         checks = [_judged(check, ordered) for check in checks]
         goodware = own.goodware
         loaded = own.loaded
-        slowest = sorted((*own.costs.values(), *own.event_costs.values()), key=lambda cost: (-cost.cpu_us, cost.name))[
-            :PROOF_SLOWEST_ROWS_MAX
-        ]
         return Proof(
             subject_sha256=subject_sha256,
             name=self._release.manifest.name,
@@ -127,8 +136,8 @@ class Judge:
             machine=machine,
             checks=tuple(checks),
             findings=ordered,
-            waivers=(),
-            slowest=tuple(RuleCost(cost.name, cost.probe, cost.cpu_us) for cost in slowest),
+            waivers=_waivers(lint.waivers) if lint else (),
+            slowest=_slowest(own),
             budget=Budget(
                 compile_cpu_ms=loaded.compile_cpu_ms if loaded else 0,
                 resident_bytes=loaded.resident_bytes if loaded else 0,
@@ -216,6 +225,37 @@ class Judge:
         hits = {name: len(files) for name, files in trial.hits_by_rule().items()}
         blocked = sum(count for name, count in hits.items() if self._entries[name].action is RuleAction.BLOCK)
         return GoodwareFacts(trial.files, trial.size_bytes, trial.list_sha256, blocked, sum(hits.values()) - blocked)
+
+
+def _slowest(trial: EngineTrial) -> tuple[RuleCost, ...]:
+    """The most expensive rules of an engine, the worst first."""
+    costs = sorted((*trial.costs.values(), *trial.event_costs.values()), key=lambda cost: (-cost.cpu_us, cost.name))
+    return tuple(RuleCost(cost.name, cost.probe, cost.cpu_us) for cost in costs[:PROOF_SLOWEST_ROWS_MAX])
+
+
+def _of_lint(one: Finding) -> ProofFinding:
+    return ProofFinding(
+        cleaned(one.file) or "content.yaml",
+        one.line,
+        one.column,
+        one.code,
+        Weight.ERROR,
+        cleaned(one.rule, RULE_IDENTIFIER_CHARACTERS_MAX),
+        cleaned(one.text) or one.code,
+        one.waived_by,
+    )
+
+
+def _waivers(book: WaiverBook) -> tuple[WaiverFacts, ...]:
+    """The waivers that excuse a finding, in the order of their digests; each holds to the end of its last day."""
+    return tuple(
+        WaiverFacts(
+            waiver_digest(signed),
+            cleaned(signed.waiver.reason),
+            int(dt.datetime.combine(signed.waiver.expires + dt.timedelta(1), dt.time(), dt.UTC).timestamp()),
+        )
+        for signed in book.waivers
+    )
 
 
 def findings_of(proof: Proof) -> tuple[Finding, ...]:

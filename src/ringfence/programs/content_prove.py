@@ -1,5 +1,6 @@
 """`ringfence content prove`: what a release cannot do to a host, shown by running the host's own engine."""
 
+import datetime as dt
 import hashlib
 import json
 import os
@@ -19,19 +20,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import ringfence
 from ringfence import __version__
-from ringfence.author.build import build_release
+from ringfence.author.build import build_release, with_waivers
+from ringfence.author.codes import CODES
 from ringfence.author.content_dir import RULE_SUFFIXES, read_directory, read_text, source_files
 from ringfence.author.contract_files import read_contracts
 from ringfence.author.finding import finding_facts, finding_line
 from ringfence.author.goodware import Batch, batches_of, files_below, listed, package_files
+from ringfence.author.lint import LintResult, lint_directory
 from ringfence.author.proof_cache import ProofCache
 from ringfence.author.proof_tasks import Trouble
 from ringfence.author.proof_units import UnitReader
 from ringfence.author.prove import Judge, Places, Special, findings_of
-from ringfence.author.prove_codes import PROVE_CODES
 from ringfence.author.prove_engine import EngineProver, EngineTrial
 from ringfence.author.sarif import sarif_log
-from ringfence.author.sigma_codes import SIGMA_CODES
 from ringfence.detect.needs import needs_of
 from ringfence.detect.rule_outline import outline
 from ringfence.detect.supplied import ENGINE
@@ -126,9 +127,9 @@ def command(
     engines = [_interpreter(path) for path in engine or []]
     inventory = read_contracts(contracts) if contracts is not None else ()
     with _bar() as step:
-        release, places = _read(source, step)
+        (release, places), lint = _read(source, step), _lint(source, inventory, step)
         batches = _goodware(goodware or [], packages=packages)
-        proof = _prove(release, places, batches, _cache_directory(cache, no_cache=no_cache), engines, inventory,
+        proof = _prove(release, places, lint, batches, _cache_directory(cache, no_cache=no_cache), engines, inventory,
                        workers or os.cpu_count() or 1, step)  # fmt: skip
     data = encode_proof(proof)
     written = _write(release, proof, data, output, proof_file)
@@ -157,7 +158,15 @@ def _read(source: Path, step: Step) -> tuple[Release, Places]:
         places |= {rule.name: (name, rule.line) for rule in outline(read_text(path, name)).rules}
     for rule in content.sigma.sources if content.sigma else ():
         places[rule.name] = (rule.file, rule.document.place("id").line if rule.document else 1)
-    return build_release(content), Places(places)
+    return with_waivers(build_release(content), source), Places(places)
+
+
+def _lint(source: Path, inventory: Sequence[SensorContract], step: Step) -> LintResult | None:
+    """What the lint of a content directory says; None for a release, whose author's files are not there."""
+    if not source.is_dir():
+        return None
+    today = dt.datetime.fromtimestamp(time.time(), dt.UTC).date()
+    return lint_directory(source, inventory or (own_contract(),), today, lambda name: step(f"checking {name}", 0, 0))
 
 
 def _goodware(directories: Sequence[Path], *, packages: bool) -> list[Batch]:
@@ -179,6 +188,7 @@ def _own_trees() -> tuple[Path, ...]:
 def _prove(
     release: Release,
     places: Places,
+    lint: LintResult | None,
     batches: Sequence[Batch],
     cache_directory: Path | None,
     engines: Sequence[str],
@@ -214,6 +224,7 @@ def _prove(
         unproven_builds=lacking,
         machine=_machine(),
         made_s=int(time.time()),
+        lint=lint,
     )
 
 
@@ -282,8 +293,7 @@ def _tell(proof: Proof, data: bytes, written: str, *, as_json: bool, as_sarif: b
     findings = findings_of(proof)
     if as_sarif:
         reasons = {waiver.sha256: waiver.reason for waiver in proof.waivers}
-        codes = PROVE_CODES | SIGMA_CODES
-        log = sarif_log(findings, tool="ringfence content prove", version=__version__, codes=codes, reasons=reasons)
+        log = sarif_log(findings, tool="ringfence content prove", version=__version__, codes=CODES, reasons=reasons)
         print(json.dumps(log))
         return
     if as_json:
