@@ -42,6 +42,13 @@ def test_every_path_named_exists() -> None:
     assert missing == []
 
 
+def test_decisions_are_numbered_once_and_carry_their_number() -> None:
+    decisions = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    assert [path.name[:4] for path in decisions] == [f"{number:04}" for number in range(len(decisions))]
+    titles = [text_of(path).splitlines()[0] for path in decisions[1:]]
+    assert [title[:6] for title in titles] == [f"# {path.name[:4]}" for path in decisions[1:]]
+
+
 def test_every_document_named_by_the_code_exists() -> None:
     missing = [
         f"{relative(path)}: {name}"
