@@ -111,7 +111,7 @@ def system_binary_condemned(stage: Stage, case: Case) -> str:
     """R20.  A rule that condemns every program: the shell of a copied tree, its loader and its library."""
     release = release_of(PROGRAM_RULE, "program")
     with stage.scene(case, load=False, release=release, furnish=_two_systems) as scene:
-        scene.may_be_convicted = True
+        scene.may_be_convicted = scene.may_be_refused = True
         (met,) = meet([running(scene.live.tree / "changed")])
         scene.figures.opened(met.waited_ms)
         case.damage = "the shell of a system that nobody vouches for " + ("is not run" if met.refused else "runs")
@@ -145,7 +145,7 @@ def shortcuts_deleted(stage: Stage, case: Case) -> str:
     _shortcuts(doomed)
     case.damage = f"{damage.delete_matching(doomed, SHORTCUT_RULE)} of {SHORTCUTS} shortcuts are deleted for good"
     with stage.scene(case, load=False, release=release_of(SHORTCUT_RULE, "shortcut"), furnish=_shortcuts) as scene:
-        scene.may_be_convicted = True
+        scene.may_be_convicted = scene.may_be_refused = True
         paths = sorted(scene.live.tree.glob("*.desktop"))
         refused = [scene.open(path) for path in paths]
         count = sum(refused)
@@ -178,7 +178,7 @@ def one_regex(stage: Stage, case: Case) -> str:
     release = release_of(IMPORT + RULE + HANG_RULE, "live_test", "one_expression", contract=Contract(("math",), ()))
     files = {f"hang-{number}": HANG + b" %d" % number for number in range(4)}
     with stage.scene(case, release=release, files=files) as scene:
-        scene.may_be_convicted = True
+        scene.may_be_convicted = scene.may_be_refused = True
         for met in meet([reading(scene.live.tree / name) for name in files]):
             scene.figures.opened(met.waited_ms)
             case.need("they go on", holds=not met.refused)

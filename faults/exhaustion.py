@@ -116,6 +116,7 @@ def memory_gone(stage: Stage, case: Case) -> str:
     """The sensor's processes stand in a memory cgroup that leaves them next to nothing."""
     with _cgroup() as group, stage.scene(case) as scene:
         scene.may_observe = True  # the kernel may choose the gate, again and again
+        scene.may_be_refused = True  # a question whose file it has no memory to open, it refuses by itself (SECURITY.md)
         began = time.monotonic()
         for process in scene.live.processes():
             with contextlib.suppress(OSError):
@@ -125,6 +126,7 @@ def memory_gone(stage: Stage, case: Case) -> str:
             limit.write_text(str(_used(group) + CGROUP_SPARE_BYTES))
         killed = _kill_some(scene, group)
         limit.write_text("-1" if _is_v1() else "max")
+        scene.start_again_if_dead()
         if scene.live.status().mode.name != "ENFORCE":
             return f"the kernel ended {killed} processes, gates again and again: the host observes, its work goes on"
         seconds = scene.protected_again(began)

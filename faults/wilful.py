@@ -33,7 +33,7 @@ def release(source: str) -> bytes:
 def bad_release(stage: Stage, case: Case, source: str, *, at_once: bool) -> str:
     """Load it, work, and see how long it lasts."""
     with stage.scene(case, files=OLD_FILES) as scene:
-        scene.may_be_convicted = True  # this one rightly
+        scene.may_be_convicted = scene.may_be_refused = True  # this one rightly
         before = scene.live.runs()
         bad = release(source)
         digest = hashlib.sha256(bad).hexdigest()
@@ -43,19 +43,20 @@ def bad_release(stage: Stage, case: Case, source: str, *, at_once: bool) -> str:
         except ContentRefused as refused:
             return _never_ran(scene, before, str(refused))
         ran = scene.live.runs() == digest
-        refused_harmless = _work_until_back(scene, before, digest)
+        refused_harmless = _work_until_back(scene, before, digest, ran=ran)
         back_s = time.monotonic() - began
-        scene.figures.protected_again(back_s)
+        if ran:  # a release that never runs leaves the one before at its work, however long it is tried
+            scene.figures.protected_again(back_s)
         scene.until(lambda: scene.live.open(scene.live.fresh(BAD)).refused, "bad files are refused")
         case.need("harmless files are read", holds=not scene.open(scene.live.fresh()))
-        case.need(f"it took {back_s:.1f} s", holds=back_s <= PROTECTED_AGAIN_S_MAX)
+        case.need(f"it took {back_s:.1f} s", holds=not ran or back_s <= PROTECTED_AGAIN_S_MAX)
         reason = scene.live.refusal(digest)
         case.need("it is refused for good", holds=bool(reason))
         how = "ran, and" if ran else "never ran, and"
         return f"it {how} {refused_harmless} harmless opens were refused; back after {back_s:.1f} s: {reason[:60]}"
 
 
-def _work_until_back(scene: Scene, before: str, digest: str) -> int:
+def _work_until_back(scene: Scene, before: str, digest: str, *, ran: bool) -> int:
     """Open old files again and again until the release before runs; how many opens were refused."""
     refused = 0
     names = sorted(OLD_FILES)
@@ -64,6 +65,8 @@ def _work_until_back(scene: Scene, before: str, digest: str) -> int:
     while time.monotonic() < until:
         refused += scene.open(scene.live.tree / names[number % len(names)])
         number += 1
+        if not ran and scene.live.runs() == before:
+            scene.case.need("bad files are refused while the release before runs", holds=scene.refuses())
         if scene.live.runs() == before and not scene.live.stage_of(digest) and _is_over(scene):
             return refused
     scene.case.need("the release before runs again", holds=False)
