@@ -116,7 +116,7 @@ def memory_gone(stage: Stage, case: Case) -> str:
     """The sensor's processes stand in a memory cgroup that leaves them next to nothing."""
     with _cgroup() as group, stage.scene(case) as scene:
         scene.may_observe = True  # the kernel may choose the gate, again and again
-        scene.may_be_refused = True  # a question whose file it has no memory to open, it refuses by itself (SECURITY.md)
+        scene.may_be_refused = True  # the kernel refuses by itself what it has no memory to open
         began = time.monotonic()
         for process in scene.live.processes():
             with contextlib.suppress(OSError):
