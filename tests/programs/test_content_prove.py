@@ -13,7 +13,7 @@ import pytest
 import yara_x
 from tests.programs.test_up import COMMAND
 from tests.unit.author.content_fixtures import META, write_content
-from tests.unit.author.sigma_texts import GOOD
+from tests.unit.author.sigma_texts import GOOD, IDENTIFIER
 from tests.unit.author.test_sigma_tests import TESTS as EVENT_TESTS
 from tests.unit.wire.contract_fixtures import process_creation, renamed, sensor
 from tests.unit.wire.release_fixtures import make_pack, make_rule
@@ -219,6 +219,17 @@ def test_rules_over_events_are_proven_for_a_fleet_that_supplies_them(tmp_path: P
     proof = decode_proof((tmp_path / "proof.json").read_bytes())
     assert figure(proof, CheckName.ALONE, "event_rules") == 1
     assert [engine.contract_sha256 for engine in proof.engines] == [contract_digest(sensor(events=events))]
+    older = sensor("0.9.0", events=(process_creation(),))
+    (contracts / "older.json").write_bytes(encode_contract(older))
+    refused = prove(source, tmp_path / "cache", *words)
+    assert refused.returncode == 1
+    proof = decode_proof((tmp_path / "proof.json").read_bytes())
+    short = [one for one in proof.findings if one.code == "prove/contract"]
+    assert [(one.file, one.rule) for one in short] == [("sigma/shell.yml", IDENTIFIER)]
+    assert "process_creation.ParentImage" in short[0].text
+    assert older.build in short[0].text
+    assert sensor(events=events).build not in short[0].text
+    assert outcome(proof, CheckName.LOAD) is CheckOutcome.REFUSED
 
 
 @pytest.fixture(scope="module")

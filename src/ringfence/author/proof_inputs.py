@@ -25,6 +25,7 @@ from ringfence.model.limits import (
     PROOF_CLASSES_ENTRIES_MAX,
     PROOF_OWN_SIZES_ENTRIES_MAX,
     PROOF_OWN_TEXT_BYTES_MAX,
+    READ_PIECE_BYTES,
     RULE_PROBE_SMALL_BYTES,
     SYNC_SCAN_BYTES_MAX,
 )
@@ -155,7 +156,11 @@ def _bytes(value: int, width: int, order: str) -> bytes:
 def _repeated(text: bytes, size: int, planted: Mapping[int, bytes]) -> bytes:
     """What is planted, then `text` again and again: one large copy, because thousands of these are made."""
     head = _head(planted)
-    return b"".join((head, text * ((size - len(head)) // len(text) + 1)))[:size] if len(head) < size else head[:size]
+    left = size - len(head)
+    if left <= 0:
+        return head[:size]
+    piece = text * max(1, READ_PIECE_BYTES // len(text))
+    return b"".join((head, *[piece] * (left // len(piece)), piece[: left % len(piece)]))
 
 
 def _head(planted: Mapping[int, bytes]) -> bytes:

@@ -37,6 +37,9 @@ class Job:
     avoid_pid: int = 0
     """A worker that must not do it, as long as there is another."""
 
+    uses: int = 0
+    """Workers that were killed from outside over it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Done:

@@ -35,6 +35,7 @@ from ringfence.detect.findings import ScanFindings
 from ringfence.detect.needs import check_declared, needs_of, outlines_of
 from ringfence.detect.self_tests import broken_self_tests, what_is_broken
 from ringfence.detect.yara import CompiledContent, ContentScanner, compile_release, is_engine_failure
+from ringfence.model.detection import Detections
 from ringfence.model.errors import ContentRefused
 from ringfence.model.limits import (
     FINDING_RULES_MAX,
@@ -74,6 +75,7 @@ class Work:
         self._part: tuple[tuple[str, ...], CompiledContent, ContentScanner] | None = None
         self._plain: tuple[str, yara_x.Scanner] | None = None
         self._places: dict[str, int] = {}
+        self._detections: list[tuple[str, Detections]] | None = None
 
     def do(self, task: Task, read: Read) -> Answer:
         """The answer to `task`.  Raises ContentRefused where the release does not load."""
@@ -138,19 +140,21 @@ class Work:
 
     def _over_events(self, names: Sequence[str]) -> Tried:
         """The rules named, each alone on hostile events; or all together on ordinary ones, with their self-tests."""
-        packs = self._reader().release.detections
-        read = [decode_detections(pack.data, pack.entry.path) for pack in packs]
+        if self._detections is None:
+            packs = self._reader().release.detections
+            self._detections = [(pack.entry.path, decode_detections(pack.data, pack.entry.path)) for pack in packs]
         if not names:
-            trial = try_together(read, time.process_time_ns)
+            trial = try_together([held for _, held in self._detections], time.process_time_ns)
             cost = ProbeCost("ordinary events", "ordinary events", trial.mean_us, ())
             return Tried((cost,), tuple(Trouble(one.code, one.rule, one.text) for one in trial.troubles))
         costs, troubles = [], []
-        for pack, held in zip(packs, read, strict=True):
+        wanted = frozenset(names)
+        for path, held in self._detections:
             for rule in held.rules:
-                if rule.identifier in names:
+                if rule.identifier in wanted:
                     cost_us, found = try_rule(rule, time.process_time_ns)
                     costs.append(ProbeCost(rule.identifier, "hostile events", cost_us, ()))
-                    troubles += [Trouble(one.code, one.rule, one.text, pack.entry.path, 1) for one in found]
+                    troubles += [Trouble(one.code, one.rule, one.text, path, 1) for one in found]
         return Tried(tuple(costs), tuple(troubles))
 
     # --- each rule alone -------------------------------------------------------------------------------------------

@@ -1102,6 +1102,9 @@ PROOF_TASK_WAIT_MS: Final = 240_000
 PROOF_STARTS_MAX: Final = 3
 """Workers in a row that do not start before the proof ends: an interpreter without ringfence never will."""
 
+PROOF_JOB_USES_MAX: Final = 2
+"""Workers that one job may cost by being killed from outside: the first time is chance, the second has a reason."""
+
 PROOF_RESIDENT_BYTES_MAX: Final = 1_610_612_736
 """Resident memory of a worker: what a host's zygote may take to compile, and what its scanner may take beyond that."""
 

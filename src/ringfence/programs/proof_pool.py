@@ -2,6 +2,9 @@
 
 One thread, one loop.  A worker has one task at a time; its CPU, its resident memory and the wall clock are looked at
 every `PROOF_LOOK_MS`.  A hung or dying worker never ends the proof: it is killed and what it worked on comes back.
+
+A worker that somebody else killed (the kernel for want of memory, a person) says nothing about what it worked on: no
+engine sends itself these signals.  Its job is done once more before anything is blamed.
 """
 
 import os
@@ -22,6 +25,7 @@ from ringfence.model.errors import ContentRefused, FrameRefused, InternalError, 
 from ringfence.model.limits import (
     DEMAND_KILL_MS,
     FRAME_BODY_BYTES_MAX,
+    PROOF_JOB_USES_MAX,
     PROOF_LOOK_MS,
     PROOF_RESIDENT_BYTES_MAX,
     PROOF_RESULT_BYTES_MAX,
@@ -36,6 +40,9 @@ WORKER_MODULE: Final = "ringfence.programs.proof_worker"
 WAY_OUT: Final = "run again; if it repeats, report it with the release's name"
 CPU_CLOCK: Final = 2
 """The kernel's number for the CPU clock of a whole process, in the lowest bits of a clock's identifier."""
+
+FROM_OUTSIDE: Final = frozenset({-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP})
+"""Ends of a worker that are somebody else's doing."""
 
 
 @dataclass(slots=True)
@@ -60,6 +67,9 @@ class ProofPool:
         self._selector = selectors.DefaultSelector()
         self._workers: list[_Worker] = []
         self._failed_starts = 0
+        self._again: list[Job] = []
+        """Jobs of workers that were killed from outside."""
+
         self.engine_version = ""
         self.build = ""
         self.contract_sha256 = ""
@@ -85,8 +95,10 @@ class ProofPool:
     def run(self, feed: Feed) -> Iterator[Done]:
         """Do every job of `feed`, also those that are added meanwhile."""
         while True:
+            feed.jobs.extendleft(self._again)
+            self._again.clear()
             self._give(feed)
-            if not feed.jobs and not any(worker.job for worker in self._workers):
+            if not feed.jobs and not self._again and not any(worker.job for worker in self._workers):
                 return
             yield from self._collect()
 
@@ -179,17 +191,21 @@ class ProofPool:
             return Lost("prove/hang", f"does not end within {PROOF_TASK_WAIT_MS // 1000} s")
         return None
 
-    def _why(self, worker: _Worker, error: Exception) -> Lost:
-        """Why the channel of a worker is no longer good."""
+    def _why(self, worker: _Worker, error: Exception) -> Lost | None:
+        """Why the channel of a worker is no longer good; None where its job is to be done again."""
         if not isinstance(error, ChannelClosed):
             return Lost("prove/babble", f"the worker's answer does not fit: {error}")
         with suppress(subprocess.TimeoutExpired):
             worker.process.wait(DEMAND_KILL_MS / 1000)
-        status = worker.process.returncode
+        status, job = worker.process.returncode, worker.job
+        if status in FROM_OUTSIDE and job is not None:
+            job.uses += 1
+            if job.uses < PROOF_JOB_USES_MAX:
+                return None
         how = f"signal {-status}" if status is not None and status < 0 else f"exit status {status}"
         return Lost("prove/engine-died", f"the engine's process died of it ({how})")
 
-    def _lose(self, worker: _Worker, lost: Lost) -> Iterator[Done]:
+    def _lose(self, worker: _Worker, lost: Lost | None) -> Iterator[Done]:
         """Kill `worker`, give its job back, start another.  Raises InternalError when none of them starts."""
         job = worker.job
         cpu_ms = 0 if job is None else max(0, _cpu_ms(worker.process.pid) - worker.cpu_ms)
@@ -198,10 +214,13 @@ class ProofPool:
         if not was_ready:
             self._failed_starts += 1
             if self._failed_starts > PROOF_STARTS_MAX:
-                raise InternalError(f"no worker starts with {self._python}: {lost.text}", WAY_OUT)
+                why = lost.text if lost is not None else "it is killed"
+                raise InternalError(f"no worker starts with {self._python}: {why}", WAY_OUT)
         self.replaced += 1
         self._start()
-        if job is not None:
+        if job is not None and lost is None:
+            self._again.append(job)
+        elif job is not None and lost is not None:
             yield Done(job, lost, cpu_ms, worker.process.pid)
 
     def _start(self) -> None:

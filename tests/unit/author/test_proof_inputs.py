@@ -81,3 +81,14 @@ def test_the_sample_of_a_rule_is_small_and_hits() -> None:
     sample = own_sample(rule(source), "pe")
     assert hits(source, sample)
     assert len(sample) < 100
+
+
+@pytest.mark.parametrize("text", ["xy", "sixteen letters.", "abc" * 9_001])
+def test_own_strings_are_repeated_without_a_seam(text: str) -> None:
+    """The large inputs are put together from pieces; each is still one text, again and again, up to its size."""
+    one = rule(f'rule r {{ strings: $a = "{text}" condition: $a }}')
+    small, near, large = list(own_probes(one, "any"))
+    own = text[:4096].encode()
+    for probe, unit in (small, own + b"\n"), (near, own[:-1] + b"\n"), (large, own + b"\n" + own[:-1] + b"\n"):
+        assert probe.data == (unit * (len(probe.data) // len(unit) + 1))[: len(probe.data)], probe.name
+    assert (len(small.data), len(large.data)) == (RULE_PROBE_SMALL_BYTES, SYNC_SCAN_BYTES_MAX)

@@ -7,6 +7,7 @@ Beside them the strangers: nothing, one letter, and noise.  The same rule always
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from ringfence.detect.events import Event
 from ringfence.detect.sigma.example import KEYWORD_FIELD, example_event
@@ -161,6 +162,11 @@ def _long(values: dict[str, str]) -> dict[str, str]:
 
 
 def _noise(fields: Sequence[str]) -> dict[str, str]:
-    """Text in which nothing repeats soon: numbers, one after the other."""
+    return dict.fromkeys(fields, _numbers())
+
+
+@cache
+def _numbers() -> str:
+    """Text in which nothing repeats soon: numbers, one after the other.  The same for every rule, so made once."""
     digits = PROBE_VALUE_CHARACTERS
-    return dict.fromkeys(fields, "".join(f"{number:x}" for number in range(digits))[:digits])
+    return "".join(f"{number:x}" for number in range(digits))[:digits]
