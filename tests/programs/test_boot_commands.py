@@ -12,7 +12,9 @@ from tests.support.machine import kernel_requires
 from ringfence.decide import boot_guard as machine
 from ringfence.host.boot_store import BootStore
 from ringfence.model import errors
+from ringfence.model.activation import ReleaseKey, first_state
 from ringfence.model.boot import Level, Phase, Reason, outcome_byte
+from ringfence.wire.activation_record import encode_activation
 
 RECORD = replace(
     machine.FIRST,
@@ -65,6 +67,20 @@ def test_a_record_that_is_lost_is_told(tmp_path: Path) -> None:
     assert "missing or damaged" in run("boot-state", "--state", str(tmp_path)).stdout
     BootStore(str(tmp_path)).make()
     assert run("boot-state", "--state", str(tmp_path)).stdout == "no boot was counted yet\n"
+
+
+def test_why_names_the_level_of_the_boot_guard(store: BootStore, tmp_path: Path) -> None:
+    record = tmp_path / "content/activation.record"
+    record.parent.mkdir()
+    record.write_bytes(encode_activation(first_state(ReleaseKey(1, "a" * 64), 1_700_000_000)))
+    (tmp_path / "host").mkdir()
+    told = json.loads(run("why", "--state", str(tmp_path), "--json").stdout)["lines"]
+    (line,) = [one for one in told if one["topic"] == "boot"]
+    assert (line["code"], line["at_s"]) == ("boot-previous", 1_700_000_000)
+    assert "level previous: the release that ran in the failed boots is not used" in line["text"]
+    Path(store.path).unlink()
+    told = json.loads(run("why", "--state", str(tmp_path), "--json").stdout)["lines"]
+    assert [one for one in told if one["topic"] == "boot"] == []
 
 
 def test_off_and_on(store: BootStore, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`ringfence up` when its control plane cannot come back: protection goes on, the operator is told, nothing spins."""
 
+import json
 import signal
 import socket
 import subprocess
@@ -197,3 +198,20 @@ def test_pauses_double_up_to_their_bound(tmp_path: Path, monkeypatch: pytest.Mon
     assert sum(HELPLESS in line for line in said) == 1
     assert len(said) == 2
     server.stop()
+
+
+def test_without_a_console_it_protects_and_its_alerts_wait_in_the_spool(tmp_path: Path) -> None:
+    tree, state = tmp_path / "tree", tmp_path / "state"
+    tree.mkdir()
+    with started("--state", str(state), "--protect", str(tree), "--no-console") as process:
+        (tree / "bad").write_bytes(BAD)
+        with pytest.raises(PermissionError):
+            (tree / "bad").read_bytes()
+        assert server_of(process) == 0
+
+        def waiting() -> int:
+            told = json.loads(run("host", "status", "--state", str(state), "--json").stdout)
+            return int(told["counters"]["courier_spool_records"])
+
+        until(lambda: waiting() > 0)
+    assert not (state / "server/enrolment.token").exists()

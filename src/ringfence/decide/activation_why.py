@@ -59,6 +59,7 @@ class Topic(StrEnum):
     HOLD = "hold"
     REFUSED = "refused"
     TROUBLE = "trouble"
+    BOOT = "boot"
 
 
 @dataclass(frozen=True, slots=True)

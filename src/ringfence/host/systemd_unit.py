@@ -90,6 +90,7 @@ class Installation:
     content: str | None
     strict: bool = False
     allow_unproven: bool = False
+    no_console: bool = False
     fail_closed: tuple[str, ...] = ()
 
 
@@ -108,6 +109,8 @@ def unit_text(installation: Installation) -> str:
         words.append("--strict")
     if installation.allow_unproven:
         words.append("--allow-unproven")
+    if installation.no_console:
+        words.append("--no-console")
     for path in installation.fail_closed:
         words += ["--fail-closed", path]
     return _TEMPLATE.format(

@@ -185,5 +185,33 @@ class EmbeddedServer:
                 pipe.close()
 
 
+class NoServer:
+    """In place of `EmbeddedServer` on a host that only protects: nothing to start, to wait for or to end."""
+
+    def wait_ready(self, identity: Path) -> list[str]:
+        """Nothing to print; an `identity` that is there stays the courier's."""
+        del identity
+        return []
+
+    def put_off(self) -> None:
+        """It never failed."""
+
+    def descriptors(self) -> list[int]:
+        """None."""
+        return []
+
+    def wait_ms(self) -> int | None:
+        """Nothing is due."""
+        return None
+
+    def attend(self, ready: set[int]) -> list[str]:
+        """Nothing to say."""
+        del ready
+        return []
+
+    def stop(self) -> None:
+        """Nothing runs."""
+
+
 def _now_ms() -> int:
     return time.monotonic_ns() // 1_000_000

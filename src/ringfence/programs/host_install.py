@@ -36,6 +36,9 @@ def command(
     allow_unproven: Annotated[
         bool, typer.Option("--allow-unproven", help="Take releases without a proof, see `ringfence up --help`.")
     ] = False,
+    no_console: Annotated[
+        bool, typer.Option("--no-console", help="Start no control plane, see `ringfence up --help`.")
+    ] = False,
     fail_closed: Annotated[
         list[Path] | None, typer.Option(help="Refuse files below this path when there is no verdict in time.")
     ] = None,
@@ -56,7 +59,8 @@ def command(
     """
     checked = _installation(protect, state, listen, mode, content)
     closed = _closed_paths(fail_closed or [], checked.protected)
-    units = _units(dataclasses.replace(checked, strict=strict, fail_closed=closed, allow_unproven=allow_unproven))
+    asked = dataclasses.replace(checked, strict=strict, fail_closed=closed, allow_unproven=allow_unproven)
+    units = _units(dataclasses.replace(asked, no_console=no_console))
     if dry_run:
         print("\n".join(f"# === {name}\n{text}" for name, text in units.items()), end="")
         return

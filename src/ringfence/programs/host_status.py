@@ -10,7 +10,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ringfence.host.boot_store import BootStore
 from ringfence.model.activation import Stage
+from ringfence.model.boot import Phase
 from ringfence.model.verdict import Mode
 from ringfence.programs.host_frames import ask_warden
 from ringfence.wire import catalogue
@@ -40,13 +42,19 @@ def command(
     if prometheus:
         print("\n".join(metrics(report)))
     elif as_json:
-        print(json.dumps(_as_object(report), indent=2))
+        print(json.dumps({**_as_object(report), "boot_level": boot_level(state)}, indent=2))
     else:
-        _print(report)
+        _print(report, boot_level(state))
+
+
+def boot_level(state: Path) -> str | None:
+    """The level of the boot guard, in a word; None where no boot is counted, as with `ringfence up`."""
+    record, _ = BootStore(str(state)).load()
+    return None if record is None or record.phase is Phase.NONE else record.level.word
 
 
 def _as_object(report: StatusReport) -> dict[str, object]:
-    """The JSON shape: mode, release, marks, memory_pss_bytes, processes, counters by name."""
+    """The JSON shape, but for boot_level: mode, release, marks, memory_pss_bytes, processes, counters by name."""
     return {
         "at_unix_ms": report.at_unix_ms,
         "mode": report.mode.name.lower(),
@@ -98,7 +106,7 @@ def _trial(report: StatusReport) -> str:
     return trial + (f"\n{refused} releases are refused" if refused else "")
 
 
-def _print(report: StatusReport) -> None:
+def _print(report: StatusReport, level: str | None) -> None:
     console = Console(file=sys.stdout, highlight=False)
     marks = ", ".join(mark.decode("utf-8", "backslashreplace") for mark in report.marks)
     release = "no release"
@@ -106,6 +114,8 @@ def _print(report: StatusReport) -> None:
         active = report.release
         release = f"release {active.name.decode()} version {active.version} (SHA-256 {active.sha256.hex()})"
     release += _trial(report)
+    if level is not None:
+        release += f"\nboot level {level}, see `ringfence host boot-state`"
     console.print(f"mode {report.mode.name.lower()}, protecting {marks}\n{release}", markup=False, soft_wrap=True)
     table = Table("role", "pid", "uid", "state", "memory", "restarts", box=None)
     for one in report.processes:

@@ -10,7 +10,10 @@ import typer
 from ringfence.decide.activation_turn import Activation
 from ringfence.decide.activation_why import Evidence, Topic, why
 from ringfence.decide.shadow import evidence_of
+from ringfence.host.boot_store import BootStore
+from ringfence.model.boot import Phase
 from ringfence.programs.host_activation import Told, ask_activation
+from ringfence.programs.host_boot_state import MEANING, WHY
 from ringfence.wire.catalogue import SHADOW_COUNTERS
 
 
@@ -25,7 +28,7 @@ def command(
     Example: ringfence host why --state /var/lib/ringfence
     """
     told = ask_activation(state)
-    lines = evidence(told)
+    lines = (*evidence(told), *boot_evidence(state))
     if as_json:
         print(json.dumps(as_object(told, lines), indent=2))
     else:
@@ -51,6 +54,16 @@ def evidence(told: Told) -> tuple[Evidence, ...]:
         path = live.worst_path.decode("utf-8", "backslashreplace")
         notes.append(Evidence(Topic.TRYING, f"the worst of its new blocks: {path}", code="worst-block"))
     return (*why(known), *notes)
+
+
+def boot_evidence(state: Path) -> tuple[Evidence, ...]:
+    """How much say the sensor has because of the last boots; nothing where none is counted, as with `ringfence up`."""
+    record, _ = BootStore(str(state)).load()
+    if record is None or record.phase is Phase.NONE:
+        return ()
+    since = record.lowered_at_s or None
+    text = f"level {record.level.word}: {MEANING[record.level]} ({WHY[record.reason]})"
+    return (Evidence(Topic.BOOT, text, at_s=since, code=f"boot-{record.level.word}"),)
 
 
 def as_object(told: Told, lines: tuple[Evidence, ...]) -> dict[str, object]:

@@ -34,7 +34,7 @@ from ringfence.model.limits import (
     WARDEN_DEATHS_MAX,
 )
 from ringfence.model.verdict import Mode
-from ringfence.programs.embedded_server import EmbeddedServer
+from ringfence.programs.embedded_server import EmbeddedServer, NoServer
 from ringfence.programs.host_load import load
 from ringfence.programs.release_file import read_release
 from ringfence.programs.starter_content import starter_release, version_of
@@ -65,6 +65,9 @@ def command(
         bool,
         typer.Option("--allow-unproven", help="Take releases that nobody has proven with `ringfence content prove`."),
     ] = False,
+    no_console: Annotated[
+        bool, typer.Option("--no-console", help="Only protect: start no control plane; alerts wait in the spool.")
+    ] = False,
     boot_order: Annotated[
         Path | None,
         typer.Option(help="Where the boot guard leaves its order for this boot; the service's unit names it.",
@@ -77,10 +80,7 @@ def command(
 
     Example: ringfence up --state /var/lib/ringfence --protect /srv/www --protect /home --mode observe
     """
-    if os.geteuid() != 0:
-        raise PrivilegeMissing("only root may answer the kernel's questions", "run it again with sudo or as a service")
-    if mode.upper() not in Mode.__members__:
-        raise UsageRefused(f"{mode!r} is no mode", "say `observe` or `enforce`")
+    _require_root_and(mode)
     order = None if boot_order is None else boot_level.take(str(boot_order)).order
     if order is not None and order.level is Level.OFF:
         print("ringfence: the sensor is off until somebody says `ringfence host sensor on`", file=sys.stderr)
@@ -103,7 +103,7 @@ def command(
     sensor_state.unbind()
     level = Level.NORMAL if order is None else order.level
     wanted = Wanted(tuple(places), strict, closed, Mode[mode.upper()], level, allow_unproven=allow_unproven)
-    server = EmbeddedServer(directory, listen)
+    server = NoServer() if no_console else EmbeddedServer(directory, listen)
     try:
         sensor_state.bind(binds)
         _run(sensor_state, wanted, given, server, stopping, is_service=boot_order is not None)
@@ -112,11 +112,18 @@ def command(
         server.stop()
 
 
+def _require_root_and(mode: str) -> None:
+    if os.geteuid() != 0:
+        raise PrivilegeMissing("only root may answer the kernel's questions", "run it again with sudo or as a service")
+    if mode.upper() not in Mode.__members__:
+        raise UsageRefused(f"{mode!r} is no mode", "say `observe` or `enforce`")
+
+
 def _run(
     state: SensorState,
     wanted: Wanted,
     given: bytes | None,
-    server: EmbeddedServer,
+    server: EmbeddedServer | NoServer,
     stopping: int,
     *,
     is_service: bool,
@@ -171,7 +178,7 @@ def _protected(state: SensorState, wanted: Wanted, given: bytes | None) -> Senso
     return sensor
 
 
-def _watch(sensor: Sensor, server: EmbeddedServer, stopping: int) -> None:
+def _watch(sensor: Sensor, server: EmbeddedServer | NoServer, stopping: int) -> None:
     """Until a signal.  A warden or a server that dies is started again; only the server for ever."""
     deaths = 0
     while True:

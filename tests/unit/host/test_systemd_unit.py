@@ -41,6 +41,14 @@ def test_the_command_names_everything() -> None:
     assert "RequiresMountsFor=/srv /home\n" in text
 
 
+def test_permissions_are_passed_on() -> None:
+    plain = installation("/srv")
+    assert "--allow-unproven" not in unit_text(plain)
+    assert "--no-console" not in unit_text(plain)
+    alone = dataclasses.replace(plain, allow_unproven=True, no_console=True)
+    assert unit_text(alone).count(" --allow-unproven --no-console\n") == 1
+
+
 def test_strict_and_closed_paths_are_passed_on() -> None:
     strict = dataclasses.replace(installation("/srv"), strict=True, fail_closed=("/srv/keys",))
     assert unit_text(strict).count(" --strict --fail-closed /srv/keys\n") == 1

@@ -1,11 +1,15 @@
 """The host's metrics in Prometheus' text format, read back by Prometheus' own parser."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from ringfence.decide.boot_guard import FIRST
+from ringfence.host.boot_store import BootStore
+from ringfence.model.boot import Level, Phase, Reason
 from ringfence.model.verdict import Mode
 from ringfence.programs import host_status
 from ringfence.programs.host_status import metrics
@@ -47,6 +51,22 @@ def test_the_release_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     assert release == {"name": "starter", "version": 7, "sha256": bytes(range(32)).hex(), "number": 1}
     host_status.command(Path("/nowhere"))
     assert f"release starter version 7 (SHA-256 {release['sha256']})" in capsys.readouterr().out
+
+
+def test_the_level_of_the_boot_guard_is_told_where_boots_are_counted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(host_status, "ask_warden", lambda *_: encode_status_report(REPORT))
+    host_status.command(tmp_path)
+    assert "boot level" not in capsys.readouterr().out
+    store = BootStore(str(tmp_path))
+    store.make()
+    assert host_status.boot_level(tmp_path) is None
+    store.write(replace(FIRST, phase=Phase.UP, level=Level.BASELINE, reason=Reason.FAILED))
+    host_status.command(tmp_path)
+    assert "boot level baseline, see `ringfence host boot-state`" in capsys.readouterr().out
+    host_status.command(tmp_path, as_json=True)
+    assert json.loads(capsys.readouterr().out)["boot_level"] == "baseline"
 
 
 def test_a_host_that_observes_says_so() -> None:

@@ -45,13 +45,15 @@ def test_the_bound_is_the_guard_s() -> None:
 
 def test_the_report_has_the_figures_and_the_cases() -> None:
     results = [
-        harness.Result("one", True, "fine", 1.0, Seen(protected_again_s=[3.0, 5.0])),
-        harness.Result("two", False, "not held\nwith a journal", 2.0, Seen(alerts_lost=1, wrong_convictions=2)),
+        harness.Result("one", True, "fine", 1.0, 0.5, Seen(protected_again_s=[3.0, 5.0])),
+        harness.Result("two", False, "not held\nwith a journal", 2.0, 1.5, Seen(alerts_lost=1, wrong_convictions=2)),
     ]
     told = json.loads(json.dumps(harness.as_json(results)))
     figures = ("opens_past_deadline", "acknowledged_lost", "wrong_convictions", "worst_protected_again_s")
     assert [told[name] for name in figures] == [0, 1, 2, 5.0]
-    assert told["cases"][1] == {"name": "two", "passed": False, "detail": "not held\nwith a journal", "seconds": 2.0}
+    assert told["cases"][1] == {
+        "name": "two", "passed": False, "detail": "not held\nwith a journal", "seconds": 2.0, "processor_seconds": 1.5
+    }
     table = harness.table_of(results)
     assert "two  FAIL" in table
     assert "with a journal" not in table
