@@ -52,8 +52,10 @@ class ContentDirectory:
     """Rules over events, where there are files of them."""
 
 
-def read_directory(directory: Path, progress: Progress = lambda _: None) -> ContentDirectory:
-    """Read the content directory `directory`.  Raises PathRefused or ContentRefused."""
+def read_directory(
+    directory: Path, progress: Progress = lambda _: None, reader: SourceReader | None = None
+) -> ContentDirectory:
+    """Read the content directory `directory`, its files of rules by `reader`.  Raises PathRefused or ContentRefused."""
     head_file = directory / CONTENT_FILE
     if not head_file.is_file():
         raise PathRefused(
@@ -64,7 +66,7 @@ def read_directory(directory: Path, progress: Progress = lambda _: None) -> Cont
     head = read_head(document)
     if not isinstance(head, ContentHead):
         _refuse_first(head, document, CONTENT_FILE)
-    reader = SourceReader()
+    reader = reader or SourceReader()
     files = []
     for path in source_files(directory / "rules", RULE_SUFFIXES):
         name = str(path.relative_to(directory))

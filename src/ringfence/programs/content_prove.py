@@ -33,6 +33,7 @@ from ringfence.author.proof_units import UnitReader
 from ringfence.author.prove import Judge, Places, Special, findings_of
 from ringfence.author.prove_engine import EngineProver, EngineTrial
 from ringfence.author.sarif import sarif_log
+from ringfence.author.source_cache import RememberingReader
 from ringfence.detect.needs import needs_of
 from ringfence.detect.rule_outline import outline
 from ringfence.detect.supplied import ENGINE
@@ -126,10 +127,10 @@ def command(
     _check_usage(workers, as_json=as_json, as_sarif=as_sarif)
     engines = [_interpreter(path) for path in engine or []]
     inventory = read_contracts(contracts) if contracts is not None else ()
-    with _bar() as step:
-        (release, places), lint = _read(source, step), _lint(source, inventory, step)
+    with _bar() as step, ProofCache(_cache_directory(cache, no_cache=no_cache)) as memory:
+        (release, places), lint = _read(source, memory, step), _lint(source, inventory, step)
         batches = _goodware(goodware or [], packages=packages)
-        proof = _prove(release, places, lint, batches, _cache_directory(cache, no_cache=no_cache), engines, inventory,
+        proof = _prove(release, places, lint, batches, memory, engines, inventory,
                        workers or os.cpu_count() or 1, step)  # fmt: skip
     data = encode_proof(proof)
     written = _write(release, proof, data, output, proof_file)
@@ -147,11 +148,11 @@ def _check_usage(workers: int, *, as_json: bool, as_sarif: bool) -> None:
         raise UsageRefused("--json and --sarif both want the output", "name one of them")
 
 
-def _read(source: Path, step: Step) -> tuple[Release, Places]:
+def _read(source: Path, cache: ProofCache, step: Step) -> tuple[Release, Places]:
     """The release in a file, or of a content directory with the places of its rules."""
     if not source.is_dir():
         return decode_release(read_release_file(source)), Places({})
-    content = read_directory(source, lambda name: step(f"reading {name}", 0, 0))
+    content = read_directory(source, lambda name: step(f"reading {name}", 0, 0), RememberingReader(cache))
     places: dict[str, tuple[str, int]] = {}
     for path in source_files(source / "rules", RULE_SUFFIXES):
         name = str(path.relative_to(source))
@@ -190,7 +191,7 @@ def _prove(
     places: Places,
     lint: LintResult | None,
     batches: Sequence[Batch],
-    cache_directory: Path | None,
+    cache: ProofCache,
     engines: Sequence[str],
     inventory: Sequence[SensorContract],
     workers: int,
@@ -206,7 +207,6 @@ def _prove(
         files = (memory_file(encode_release(unproven)), memory_file_of(programs))
         for file in files:
             stack.callback(os.close, file)
-        cache = stack.enter_context(ProofCache(cache_directory))
         for python in (sys.executable, *engines):
             with ProofPool(*files, workers, python) as pool:
                 trials.append(EngineProver(reader, batches, cache, digest, step).run(pool))
