@@ -219,6 +219,20 @@ def test_rules_over_events_are_proven_for_a_fleet_that_supplies_them(tmp_path: P
     proof = decode_proof((tmp_path / "proof.json").read_bytes())
     assert figure(proof, CheckName.ALONE, "event_rules") == 1
     assert [engine.contract_sha256 for engine in proof.engines] == [contract_digest(sensor(events=events))]
+    day = tmp_path / "day.jsonl"
+    quiet = {"type": "process_creation", "fields": {"Image": "/usr/bin/make", "ParentImage": "/bin/sh"}}
+    day.write_text(3 * f"{json.dumps(quiet)}\n")
+    assert prove(source, tmp_path / "cache", *words, "--events", str(day)).returncode == 0
+    proof = decode_proof((tmp_path / "proof.json").read_bytes())
+    assert figure(proof, CheckName.GOODWARE, "recorded_events") == 3
+    loud = {"type": "process_creation", "fields": {"Image": "/bin/sh", "ParentImage": "/usr/sbin/nginx"}}
+    day.write_text(3 * f"{json.dumps(quiet)}\n" + json.dumps(loud))
+    noisy = prove(source, tmp_path / "cache", *words, "--events", str(day))
+    assert noisy.returncode == 1
+    assert "sigma/shell.yml:2:1: sigma/recorded-noise: matches 1 of 4 recorded events" in noisy.stdout
+    assert f"{day}:4" in noisy.stdout
+    day.write_text("{}\n")
+    assert prove(source, tmp_path / "cache", *words, "--events", str(day)).returncode == 65
     older = sensor("0.9.0", events=(process_creation(),))
     (contracts / "older.json").write_bytes(encode_contract(older))
     refused = prove(source, tmp_path / "cache", *words)

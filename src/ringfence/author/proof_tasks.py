@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Final
 
+from ringfence.author.sigma_recorded import Replayed, RuleTally
 from ringfence.model.errors import ContentRefused
 from ringfence.model.limits import (
+    DETECTION_RULES_MAX,
     FINDING_RULES_MAX,
     JSON_INTEGER_MAX,
     NAME_CHARACTERS_MAX,
@@ -40,6 +42,9 @@ class TaskKind(StrEnum):
     SCAN = "scan"
     EVENTS = "events"
     """Rules over events: those named alone, or all together where none is named."""
+
+    RECORDED = "recorded"
+    """Rules over events, all on recorded ones; `sizes` has the size of their lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +137,7 @@ class ScannedFiles:
     """A file hit so many rules, or one so bad, that others may have gone unseen."""
 
 
-Answer = Loaded | Tried | Agreed | ScannedFiles
+Answer = Loaded | Tried | Agreed | ScannedFiles | Replayed
 
 _TASK: Final = frozenset({"kind", "rules", "sizes"})
 _TROUBLE: Final = frozenset({"code", "rule", "text", "file", "line"})
@@ -142,6 +147,8 @@ _COST: Final = frozenset({"name", "probe", "cpu_us", "found"})
 _AGREED: Final = frozenset({"rules"})
 _AGREEMENT: Final = frozenset({"rule", "found", "plain_differs"})
 _SCANNED: Final = frozenset("cpu_us size_bytes slowest_file slowest_us hits incomplete unopened crowded".split())
+_REPLAYED: Final = frozenset("events cost_us differing rules".split())
+_TALLY: Final = frozenset("rule matches first_event cost_us".split())
 _HITS_MAX: Final = 2 * PROOF_BATCH_FILES_MAX * FINDING_RULES_MAX
 
 
@@ -181,6 +188,10 @@ def encode_answer(answer: Answer) -> bytes:
         case ScannedFiles():
             lists = {"hits": list(answer.hits), "incomplete": list(answer.incomplete)}
             return canonical.encode(_row(answer, _SCANNED - lists.keys()) | lists)
+        case Replayed():
+            tallies: list[JsonValue] = [_row(one, _TALLY) for one in answer.rules]
+            facts: dict[str, JsonValue] = {"events": answer.events, "cost_us": answer.cost_us, "rules": tallies}
+            return canonical.encode(facts | {"differing": list(answer.differing)})
 
 
 def decode_answer(kind: TaskKind, data: bytes) -> Answer:
@@ -205,6 +216,8 @@ def decode_answer(kind: TaskKind, data: bytes) -> Answer:
             )
         case TaskKind.SCAN:
             return _scanned(Fields(value, _SCANNED, file=ANSWER))
+        case TaskKind.RECORDED:
+            return _replayed(Fields(value, _REPLAYED, file=ANSWER))
 
 
 def cleaned(text: str, characters_max: int = PROOF_TEXT_CHARACTERS_MAX) -> str:
@@ -278,6 +291,18 @@ def _scanned(top: Fields) -> ScannedFiles:
         incomplete=_numbers(top, "incomplete", PROOF_BATCH_FILES_MAX),
         unopened=_count(top, "unopened"),
         crowded=top.flag("crowded"),
+    )
+
+
+def _replayed(top: Fields) -> Replayed:
+    return Replayed(
+        events=_count(top, "events"),
+        cost_us=_count(top, "cost_us"),
+        differing=_numbers(top, "differing", DETECTION_RULES_MAX),
+        rules=tuple(
+            RuleTally(_count(row, "rule"), _count(row, "matches"), _count(row, "first_event"), _count(row, "cost_us"))
+            for row in top.rows("rules", DETECTION_RULES_MAX, _TALLY)
+        ),
     )
 
 

@@ -27,6 +27,8 @@ from ringfence.author.proof_tasks import (
     Trouble,
 )
 from ringfence.author.proof_units import UnitReader
+from ringfence.author.recorded_events import decode_events
+from ringfence.author.sigma_recorded import Replayed, replay_part
 from ringfence.author.sigma_trial import try_rule, try_together
 from ringfence.decide.inspection import inspect_whole
 from ringfence.detect.byte_source import CalledBytes, HeldBytes
@@ -92,6 +94,8 @@ class Work:
                 return self._scan(task, read)
             case TaskKind.EVENTS:
                 return self._over_events(task.rules)
+            case TaskKind.RECORDED:
+                return self._recorded(read(sum(task.sizes), 0))
 
     # --- the release -----------------------------------------------------------------------------------------------
 
@@ -140,22 +144,32 @@ class Work:
 
     def _over_events(self, names: Sequence[str]) -> Tried:
         """The rules named, each alone on hostile events; or all together on ordinary ones, with their self-tests."""
-        if self._detections is None:
-            packs = self._reader().release.detections
-            self._detections = [(pack.entry.path, decode_detections(pack.data, pack.entry.path)) for pack in packs]
+        packs = self._over_event_packs()
         if not names:
-            trial = try_together([held for _, held in self._detections], time.process_time_ns)
+            trial = try_together([held for _, held in packs], time.process_time_ns)
             cost = ProbeCost("ordinary events", "ordinary events", trial.mean_us, ())
             return Tried((cost,), tuple(Trouble(one.code, one.rule, one.text) for one in trial.troubles))
         costs, troubles = [], []
         wanted = frozenset(names)
-        for path, held in self._detections:
+        for path, held in packs:
             for rule in held.rules:
                 if rule.identifier in wanted:
                     cost_us, found = try_rule(rule, time.process_time_ns)
                     costs.append(ProbeCost(rule.identifier, "hostile events", cost_us, ()))
                     troubles += [Trouble(one.code, one.rule, one.text, path, 1) for one in found]
         return Tried(tuple(costs), tuple(troubles))
+
+    def _over_event_packs(self) -> list[tuple[str, Detections]]:
+        """The packs of rules over events with their paths, read once."""
+        if self._detections is None:
+            packs = self._reader().release.detections
+            self._detections = [(pack.entry.path, decode_detections(pack.data, pack.entry.path)) for pack in packs]
+        return self._detections
+
+    def _recorded(self, lines: bytes) -> Replayed:
+        """All rules over events on recorded ones."""
+        rules = [rule for _, held in self._over_event_packs() for rule in held.rules]
+        return replay_part(rules, decode_events(lines, "the recorded events"), time.process_time_ns)
 
     # --- each rule alone -------------------------------------------------------------------------------------------
 

@@ -213,7 +213,7 @@ class Judge:
                     "worst_us": max((cost.cpu_us for cost in trial.whole), default=0),
                 },
                 CheckName.THROUGHPUT: {"scan_us_per_mib": trial.scan_us_per_mib},
-                CheckName.GOODWARE: _goodware_figures(trial.goodware),
+                CheckName.GOODWARE: _goodware_figures(trial),
                 CheckName.REPEAT: {"remembered_samples": trial.agreed, "samples": trial.repeated},
                 CheckName.AGREEMENT: {"remembered_samples": trial.agreed, "samples": len(trial.agreements)},
             }.items()
@@ -321,10 +321,13 @@ def _load_figures(trial: EngineTrial) -> dict[str, int]:
     }
 
 
-def _goodware_figures(trial: GoodwareTrial | None) -> dict[str, int]:
-    if trial is None:
-        return {}
-    return {"files": trial.files, "size_bytes": trial.size_bytes, "unopened_files": trial.unopened}
+def _goodware_figures(trial: EngineTrial) -> dict[str, int]:
+    goodware, figures = trial.goodware, {}
+    if goodware is not None:
+        figures = {"files": goodware.files, "size_bytes": goodware.size_bytes, "unopened_files": goodware.unopened}
+    if trial.recorded_events:
+        figures |= {"recorded_event_us": trial.recorded_event_us, "recorded_events": trial.recorded_events}
+    return figures
 
 
 def _ordered(findings: Iterable[ProofFinding]) -> tuple[ProofFinding, ...]:

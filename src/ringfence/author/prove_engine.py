@@ -32,6 +32,7 @@ from ringfence.author.proof_tasks import (
 from ringfence.author.proof_units import RuleUnit, UnitReader
 from ringfence.author.prove_events import EventProver
 from ringfence.author.prove_goodware import GoodwareTrial
+from ringfence.author.recorded_events import RecordedPart
 from ringfence.model import limits
 from ringfence.model.limits import (
     PROOF_PART_RULES_MAX,
@@ -89,6 +90,9 @@ class EngineTrial:
     """Most expensive event by rule over events."""
 
     event_mean_us: int = 0
+    recorded_events: int = 0
+    recorded_event_us: int = 0
+    """What all rules take for a recorded event on average."""
 
 
 class EngineProver:
@@ -101,7 +105,9 @@ class EngineProver:
         cache: ProofCache,
         programs_sha256: str,
         step: Step,
+        recorded: Sequence[RecordedPart] = (),
     ) -> None:
+        self._recorded = recorded
         self._units = reader.units()
         self._by_name = {unit.name: unit for unit in self._units}
         self._packs = {pack.entry.name: pack.entry.sha256 for pack in reader.release.packs}
@@ -138,7 +144,8 @@ class EngineProver:
     def _load_and_alone(self, pool: Pool) -> None:
         feed = Feed()
         feed.add(Job(Task(TaskKind.LOAD), resident_bytes_max=ZYGOTE_RESIDENT_BYTES_MAX))
-        events = EventProver(self._detections, self._cache, self._base, self._trial.troubles, self._trial.failed)
+        trial = self._trial
+        events = EventProver(self._detections, self._cache, self._base, trial.troubles, trial.failed, self._recorded)
         events.begin(feed)
         left = self._untried()
         total = len(self._units)
@@ -156,13 +163,15 @@ class EngineProver:
                     waiting -= set(done.job.task.rules)
                     if not waiting and few:
                         self._add_goodware(feed)
-            elif done.job.task.kind is TaskKind.EVENTS:
-                self._spend(CheckName.ALONE, done)
+            elif done.job.task.kind in (TaskKind.EVENTS, TaskKind.RECORDED):
+                self._spend(CheckName.ALONE if done.job.task.kind is TaskKind.EVENTS else CheckName.GOODWARE, done)
                 events.take(done, feed)
             else:
                 self._take_scan(done, feed)
             self._step("each rule alone", total - len(waiting) + events.done, total + events.total)
-        self._trial.event_costs, self._trial.event_mean_us = events.costs, events.mean_us
+        events.end()
+        trial.event_costs, trial.event_mean_us = events.costs, events.mean_us
+        trial.recorded_events, trial.recorded_event_us = events.recorded_events, events.recorded_us
 
     def _untried(self) -> list[str]:
         """Rules whose own trial is not remembered, by class of file: inputs are made once for each class."""

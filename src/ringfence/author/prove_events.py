@@ -3,16 +3,22 @@
 1. Each rule alone meets hostile events; one that kills, hangs or fills its worker is refused for that.  What was tried
    before under the same limits is remembered, by the digest of the rule.
 2. All together meet ordinary events, and their self-tests are held.
-3. A slow or noisy rule closes the gate of each rule alone, a difference of the matchers that of fast and plain, a
-   self-test its own, and a cost of all together that of the whole release.
+3. All together meet the events that the author recorded on good machines, part by part; what all parts say is judged
+   in the end.
+4. A slow or noisy rule closes the gate of each rule alone, a difference of the matchers that of fast and plain, a
+   self-test its own, a cost of all together that of the whole release, and what is said of recorded events that of the
+   goodware.
 """
 
 import hashlib
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 
 from ringfence.author.proof_cache import ProofCache, key_of
 from ringfence.author.proof_jobs import Done, Feed, Job, Lost
-from ringfence.author.proof_tasks import ProbeCost, Task, TaskKind, Tried, Trouble
+from ringfence.author.proof_tasks import Answer, ProbeCost, Task, TaskKind, Tried, Trouble
+from ringfence.author.recorded_events import RecordedPart
+from ringfence.author.sigma_recorded import Replayed, judge
 from ringfence.model import limits
 from ringfence.model.detection import DetectionRule, Detections
 from ringfence.model.limits import EVENT_RULE_US_MAX, PROOF_RULES_PER_TASK_MAX
@@ -24,8 +30,10 @@ _GATES = {
     "sigma/costly": CheckName.WHOLE,
     "sigma/matchers-differ": CheckName.AGREEMENT,
     "sigma/self-test": CheckName.SELF_TESTS,
+    "sigma/recorded-cost": CheckName.GOODWARE,
+    "sigma/recorded-noise": CheckName.GOODWARE,
 }
-"""Rule 3: the rest closes the gate of each rule alone."""
+"""Rule 4: the rest closes the gate of each rule alone."""
 
 _LIMITS = "EVENT_RULE_US_MAX PROBE_EVENTS_MAX PROBE_VALUE_CHARACTERS EXAMPLE_TRIES_ENTRIES_MAX".split()
 
@@ -40,7 +48,10 @@ class EventProver:
         base: str,
         troubles: list[Trouble],
         failed: set[CheckName],
+        recorded: Sequence[RecordedPart] = (),
     ) -> None:
+        self._recorded = recorded
+        self._replayed: list[tuple[RecordedPart, Replayed]] = []
         self._rules: dict[str, DetectionRule] = {}
         self._paths: dict[str, str] = {}
         for pack in packs:
@@ -66,6 +77,8 @@ class EventProver:
         if not self._rules:
             return
         feed.add(Job(Task(TaskKind.EVENTS)))
+        for part in self._recorded:
+            feed.add(Job(Task(TaskKind.RECORDED, (), (len(part.data),)), part, _prepared(part)))
         left = [name for name, rule in self._rules.items() if not self._remembers(name, rule)]
         self.done = len(self._rules) - len(left)
         for start in range(0, len(left), PROOF_RULES_PER_TASK_MAX):
@@ -73,8 +86,10 @@ class EventProver:
 
     def take(self, done: Done, feed: Feed) -> None:
         """Take an answer."""
-        names, answer = done.job.task.rules, done.answer
-        if isinstance(answer, Lost):
+        names, answer, part = done.job.task.rules, done.answer, done.job.key
+        if isinstance(part, RecordedPart):
+            self._take_recorded(part, answer)
+        elif isinstance(answer, Lost):
             self._lost(names, answer, feed)
         elif isinstance(answer, Tried):
             for trouble in answer.troubles:
@@ -83,6 +98,34 @@ class EventProver:
                 self._take_alone(names, answer)
             else:
                 self.mean_us = max((cost.cpu_us for cost in answer.costs), default=0)
+
+    @property
+    def recorded_events(self) -> int:
+        """Recorded events that were replayed."""
+        return sum(replayed.events for _, replayed in self._replayed)
+
+    @property
+    def recorded_us(self) -> int:
+        """What all rules take for a recorded event on average."""
+        return sum(replayed.cost_us for _, replayed in self._replayed) // max(1, self.recorded_events)
+
+    def end(self) -> None:
+        """Judge what all parts of the recordings say together."""
+        for one in judge(list(self._rules.values()), self._replayed):
+            self._refuse(Trouble(one.code, one.rule, one.text))
+
+    def _take_recorded(self, part: RecordedPart, answer: Answer | Lost) -> None:
+        if isinstance(answer, Replayed) and answer.events == part.events and self._knows(answer):
+            self._replayed.append((part, answer))
+            return
+        code, text = (answer.code, answer.text) if isinstance(answer, Lost) else ("prove/babble", "it tells of others")
+        self._troubles.append(Trouble(code, "", f"on the recorded events from {part.place(0)} on: {text}"))
+        self._failed.add(CheckName.GOODWARE)
+
+    def _knows(self, answer: Replayed) -> bool:
+        """Whether every rule that an answer tells of is one."""
+        told = [*answer.differing, *(one.rule for one in answer.rules)]
+        return max(told, default=0) < len(self._rules)
 
     def _take_alone(self, names: Sequence[str], answer: Tried) -> None:
         bad = {trouble.rule for trouble in answer.troubles}
@@ -121,3 +164,16 @@ class EventProver:
     def _key(self, rule: DetectionRule) -> str:
         text = encode_detections(Detections((rule,), ()))
         return key_of(self._base, "events", hashlib.sha256(text).hexdigest())
+
+
+def _prepared(part: RecordedPart) -> Callable[[Job], int]:
+    """What makes a file for a worker out of the lines of a part."""
+    return lambda _: _file_of(part)
+
+
+def _file_of(part: RecordedPart) -> int:
+    descriptor = os.memfd_create("events", os.MFD_CLOEXEC)
+    view = memoryview(part.data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+    return descriptor

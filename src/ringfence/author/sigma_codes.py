@@ -28,6 +28,8 @@ SIGMA_CODES: Final[dict[str, str]] = {
     "sigma/not-supplied": "A sensor of the fleet does not supply the event or the field: the rule is blind there.",
     "sigma/placeholder": "A placeholder must be filled by its user: as it stands it matches nothing, or anything.",
     "sigma/private-network": "The rule asks for an address of a private network: inside one that is all traffic.",
+    "sigma/recorded-cost": "One rule takes more than a tenth of what all may take for an event: others wait for it.",
+    "sigma/recorded-noise": "The rule matches events recorded on good machines: its alerts drown the others.",
     "sigma/regex": "RE2 does not take the expression, or not within its memory: the host refuses it.",
     "sigma/self-test": "A self-test does not hold or cannot be read: the rule does not do what its author says.",
     "sigma/short-witness": "The text that must be present has less than three characters: the rule is asked often.",

@@ -699,6 +699,21 @@ EVENT_MEAN_US_MAX: Final = 50
 EVENT_TRIAL_USES_MAX: Final = 3
 """How often a cost is measured before it is believed: another tenant can make a rule look slower, never faster."""
 
+RECORDED_EVENTS_MAX: Final = 2_000_000
+"""Recorded events that a proof replays: a machine's day of builds is a tenth of it, and all cost some minutes."""
+
+RECORDED_LINE_BYTES_MAX: Final = 1_048_576
+"""One recorded event: eight of the longest values that a sensor sends."""
+
+RECORDED_PART_EVENTS_MAX: Final = 16_384
+"""Recorded events that one task replays: a few seconds with thousands of rules."""
+
+RECORDED_PART_BYTES_MAX: Final = 16_777_216
+"""Bytes of recorded events after which a part ends: what a worker holds in memory is some times that."""
+
+RECORDED_COMPARED_EVENTS_MAX: Final = 128
+"""Recorded events of a part on which the reference is asked, too: it takes a hundred times as long."""
+
 ORDINARY_EVENTS_MAX: Final = 2_000
 """Ordinary events that the rules of one type meet together."""
 

@@ -32,6 +32,7 @@ from ringfence.author.proof_tasks import Trouble
 from ringfence.author.proof_units import UnitReader
 from ringfence.author.prove import Judge, Places, Special, findings_of
 from ringfence.author.prove_engine import EngineProver, EngineTrial
+from ringfence.author.recorded_events import RecordedPart, read_recordings
 from ringfence.author.sarif import sarif_log
 from ringfence.author.source_cache import RememberingReader
 from ringfence.detect.needs import needs_of
@@ -68,6 +69,19 @@ PROGRAMS: Final = (
 
 Step = Callable[[str, int, int], None]
 
+Directories = Annotated[
+    list[Path] | None,
+    typer.Option("--goodware", metavar="DIR", help="Good files beside those of the machine's packages; repeatable."),
+]
+Recordings = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--events",
+        metavar="FILE.jsonl",
+        help='Events of good machines for rules over events: {"type": ..., "fields": {...}} a line; repeatable.',
+    ),
+]
+
 
 def command(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A content directory, or a release.")],
@@ -81,12 +95,8 @@ def command(
     proof_file: Annotated[
         Path | None, typer.Option("--proof", metavar="FILE.json", help="Write the proof alone, also when refused.")
     ] = None,
-    goodware: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--goodware", metavar="DIR", help="Good files beside those of the machine's packages; repeatable."
-        ),
-    ] = None,
+    goodware: Directories = None,
+    events: Recordings = None,
     contracts: Annotated[
         Path | None,
         typer.Option("--contracts", metavar="DIR", help="Contracts of every sensor build that must take the release."),
@@ -121,16 +131,17 @@ def command(
     Exit status:
       0   proven: a host may take RELEASE
       1   refused: every reason is printed as file:line:column: code: text
-      65  SOURCE cannot be read as content
-      66  SOURCE, or a directory or interpreter named, is not there
+      65  SOURCE cannot be read as content, or a recording as events
+      66  SOURCE, or a directory, interpreter or recording named, is not there
     """
     _check_usage(workers, as_json=as_json, as_sarif=as_sarif)
     engines = [_interpreter(path) for path in engine or []]
     inventory = read_contracts(contracts) if contracts is not None else ()
+    recorded = read_recordings(events or [])
     with _bar() as step, ProofCache(_cache_directory(cache, no_cache=no_cache)) as memory:
         (release, places), lint = _read(source, memory, step), _lint(source, inventory, step)
         batches = _goodware(goodware or [], packages=packages)
-        proof = _prove(release, places, lint, batches, memory, engines, inventory,
+        proof = _prove(release, places, lint, batches, recorded, memory, engines, inventory,
                        workers or os.cpu_count() or 1, step)  # fmt: skip
     data = encode_proof(proof)
     written = _write(release, proof, data, output, proof_file)
@@ -191,6 +202,7 @@ def _prove(
     places: Places,
     lint: LintResult | None,
     batches: Sequence[Batch],
+    recorded: Sequence[RecordedPart],
     cache: ProofCache,
     engines: Sequence[str],
     inventory: Sequence[SensorContract],
@@ -209,7 +221,7 @@ def _prove(
             stack.callback(os.close, file)
         for python in (sys.executable, *engines):
             with ProofPool(*files, workers, python) as pool:
-                trials.append(EngineProver(reader, batches, cache, digest, step).run(pool))
+                trials.append(EngineProver(reader, batches, cache, digest, step, recorded).run(pool))
     needs = needs_of(unproven)
     for short in shortages(needs, inventory or (own_contract(),)):
         trials[0].troubles.append(Trouble("prove/contract", short.need.rule, short.text))

@@ -22,6 +22,7 @@ from ringfence.author.proof_tasks import (
     encode_answer,
     encode_task,
 )
+from ringfence.author.sigma_recorded import Replayed, RuleTally
 from ringfence.model.errors import ContentRefused
 from ringfence.wire import canonical
 
@@ -33,6 +34,7 @@ ANSWERS: dict[TaskKind, Answer] = {
     TaskKind.AGREE: Agreed((Agreement("Rule", (1, 5), ""), Agreement("Other", (), "Rule"))),
     TaskKind.EVENTS: Tried((ProbeCost("0-0", "hostile events", 7, ()),), (TROUBLE,)),
     TaskKind.SCAN: ScannedFiles(9, 8, 1, 7, (0, 3, 1, 3), (1,), 2, crowded=True),
+    TaskKind.RECORDED: Replayed(9, 270, (1,), (RuleTally(0, 3, 2, 8), RuleTally(1, 0, 0, 4))),
 }
 
 

@@ -15,6 +15,8 @@ from ringfence.author.proof_tasks import Answer, ProbeCost, Task, TaskKind, Trie
 from ringfence.author.proof_units import UnitReader
 from ringfence.author.proof_work import Work
 from ringfence.author.prove_engine import EngineProver, EngineTrial
+from ringfence.author.recorded_events import RecordedPart
+from ringfence.author.sigma_recorded import Replayed, RuleTally
 from ringfence.model.detection import Condition, Detections, EventTest
 from ringfence.model.limits import PROOF_RULES_PER_TASK_MAX
 from ringfence.model.proof import CheckName
@@ -125,6 +127,58 @@ def test_a_worker_that_forgets_a_rule_convicts_it(cache: ProofCache) -> None:
 
     trial, _ = prove(worker, cache)
     assert [(one.code, one.rule) for one in trial.troubles] == [("prove/babble", NAMES[9])]
+
+
+def recorded(cache: ProofCache, answer: Answer | Lost) -> EngineTrial:
+    """A proof with one recording of 50 events, about which a worker says this."""
+
+    def worker(task: Task) -> Answer | Lost:
+        return answer if task.kind is TaskKind.RECORDED else good_worker(task)
+
+    part = RecordedPart("day.jsonl", 101, 50, b"x" * 300)
+    reader = UnitReader(with_events())
+    return EngineProver(reader, [], cache, "p" * 64, lambda *_: None, [part]).run(FakePool(worker))
+
+
+def test_recorded_events_are_judged_under_the_gate_of_the_goodware(cache: ProofCache) -> None:
+    trial = recorded(cache, Replayed(50, 1_500, (), (RuleTally(4, 2, 7, 30),)))
+    (only,) = trial.troubles
+    assert (only.code, only.rule, only.file) == (
+        "sigma/recorded-noise", NAMES[4], "detections/process_creation-01.json"
+    )  # fmt: skip
+    assert "2 of 50 recorded events, first at day.jsonl:108" in only.text
+    assert CheckName.GOODWARE in trial.failed
+    assert (trial.recorded_events, trial.recorded_event_us) == (50, 30)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (Lost("prove/engine-died", "signal 11"), "prove/engine-died"),
+        (Replayed(49, 1, (), ()), "prove/babble"),
+        (Replayed(50, 1, (70,), ()), "prove/babble"),
+        (Replayed(50, 1, (), (RuleTally(70, 0, 0, 1),)), "prove/babble"),
+    ],
+)
+def test_a_part_of_a_recording_that_was_not_replayed_refuses(
+    cache: ProofCache, answer: Answer | Lost, code: str
+) -> None:
+    trial = recorded(cache, answer)
+    assert [one.code for one in trial.troubles] == [code]
+    assert "from day.jsonl:101 on" in trial.troubles[0].text
+    assert CheckName.GOODWARE in trial.failed
+    assert trial.recorded_events == 0
+
+
+def test_a_real_worker_replays_a_recording() -> None:
+    work = Work(encode_release(with_events(asked("Image", "ends", "/nc"), asked("Image", "ends", "/sh"))), [])
+    images = ("/bin/ls", "/bin/sh", "/bin/cat", "/usr/bin/sh")
+    lines = "".join(f'{{"type": "process_creation", "fields": {{"Image": "{image}"}}}}\n' for image in images).encode()
+    task = Task(TaskKind.RECORDED, (), (len(lines),))
+    answer = work.do(task, lambda length, at: lines[at : at + length])
+    assert isinstance(answer, Replayed)
+    assert (answer.events, answer.differing) == (4, ())
+    assert [(one.rule, one.matches, one.first_event) for one in answer.rules] == [(1, 2, 1)]
 
 
 def test_a_real_worker_tries_them() -> None:

@@ -21,7 +21,7 @@ def test_what_each_rule_matched_and_cost() -> None:
     events = [event_of(User="root"), event_of(User="nobody")]
     found = replay(rules, events, count().__next__)
     assert found.events == 2
-    assert found.costs == (RuleCost(1, 1, 1, 1, 0), RuleCost(2, 2, 2, 1, 0), RuleCost(0, 0, 0, 0, -1))
+    assert found.costs == (RuleCost(1, 1, 1, 1, 0, 0), RuleCost(2, 2, 2, 1, 0, 0), RuleCost(0, 0, 0, 0, -1, -1))
     assert found.cost_ns == 2
     assert found.disagreements == ()
 

@@ -33,6 +33,9 @@ class RuleCost:
     worst_event: int
     """The place of the event that took longest, or -1 where it was never asked."""
 
+    first_match: int
+    """The place of the first event that it matched, or -1."""
+
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
@@ -84,17 +87,26 @@ class _Tally:
 
     def __init__(self) -> None:
         self._matches = self._candidacies = self._cost_ns = 0
-        self._worst_ns = self._worst_event = -1
+        self._worst_ns = self._worst_event = self._first_match = -1
 
-    def add(self, event: int, cost_ns: int, *, matched: bool) -> None:
+    def add(self, number: int, cost_ns: int, *, matched: bool) -> None:
         self._candidacies += 1
         self._matches += matched
+        if matched and self._first_match < 0:
+            self._first_match = number
         self._cost_ns += cost_ns
         if cost_ns > self._worst_ns:
-            self._worst_ns, self._worst_event = cost_ns, event
+            self._worst_ns, self._worst_event = cost_ns, number
 
     def cost(self) -> RuleCost:
-        return RuleCost(self._matches, self._candidacies, self._cost_ns, max(self._worst_ns, 0), self._worst_event)
+        return RuleCost(
+            self._matches,
+            self._candidacies,
+            self._cost_ns,
+            max(self._worst_ns, 0),
+            self._worst_event,
+            self._first_match,
+        )
 
 
 def probe_events(rule: DetectionRule) -> list[Event]:
