@@ -62,6 +62,9 @@ ALERTS_MAX: Final[Mapping[Severity, int]] = {
 }
 """Good files that one alerting rule may hit, by its severity."""
 
+_HITS: Final = re.compile(r"(?:blocks|reports) ([0-9]+) good files")
+"""The beginning of what is told of hits on goodware."""
+
 _CLOCK: Final = re.compile(r"\btime\s*\.\s*now\b")
 _COMMENTS: Final = re.compile(r"\"(?:[^\"\\\n]|\\.)*+\"|/\*.*?\*/|//[^\n]*", re.DOTALL)
 
@@ -231,6 +234,12 @@ def _slowest(trial: EngineTrial) -> tuple[RuleCost, ...]:
     """The most expensive rules of an engine, the worst first."""
     costs = sorted((*trial.costs.values(), *trial.event_costs.values()), key=lambda cost: (-cost.cpu_us, cost.name))
     return tuple(RuleCost(cost.name, cost.probe, cost.cpu_us) for cost in costs[:PROOF_SLOWEST_ROWS_MAX])
+
+
+def good_files_hit(finding: ProofFinding) -> int:
+    """How many good files a finding of the goodware's gate tells of; 0 for every other one."""
+    found = _HITS.match(finding.text) if finding.code.startswith("prove/goodware-") else None
+    return int(found[1]) if found is not None else 0
 
 
 def _of_lint(one: Finding) -> ProofFinding:

@@ -15,6 +15,7 @@ from typing import Any, Final
 from jinja2 import Environment, StrictUndefined
 
 from ringfence import __version__
+from ringfence.author.prove import good_files_hit
 from ringfence.model.limits import PROOF_BARS_ROWS_MAX, PROOF_SLOW_MS_MAX
 from ringfence.model.proof import Check, CheckName, CheckOutcome, Proof, ProofFinding, Verdict, Weight
 
@@ -36,6 +37,23 @@ WORDS: Final[Mapping[CheckOutcome, tuple[str, str]]] = {
 }
 BAR_WIDTH: Final = 300
 UNITS: Final[Mapping[str, str]] = {"us": "µs", "ms": "ms", "s": "s", "bytes": "bytes", "mib": "µs for 1 MiB"}
+MILLISECONDS_FROM_US: Final = 10_000
+"""From here on microseconds are shown as milliseconds."""
+
+LABELS: Final[Mapping[str, str]] = {
+    "compile_cpu_ms": "CPU to compile",
+    "event_mean_us": "all rules, one ordinary event",
+    "event_rules": "rules over events",
+    "recorded_event_us": "all rules, one recorded event",
+    "remembered_rules": "rules known from before",
+    "remembered_samples": "samples known from before",
+    "resident_bytes": "memory",
+    "scan_us_per_mib": "CPU",
+    "size_bytes": "together",
+    "unopened_files": "files not fully opened",
+    "worst_us": "worst",
+}
+"""Names of figures for people, where the document's own read badly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +94,8 @@ def _values(proof: Proof, tokens: str) -> dict[str, Any]:
         "codes": sorted(hits.items(), key=lambda item: (-item[1], item[0])),
         "slowest": slowest_bars(proof),
         "times": time_bars(proof),
+        "hits": goodware_bars(proof),
+        "engines": [(_engine(proof, one.engine_version), one) for one in proof.engines],
         "tiles": _tiles(proof),
     }
 
@@ -104,6 +124,27 @@ def time_bars(proof: Proof) -> list[Bar]:
         Bar(TITLES[check.name][0], "", f"{check.spent_ms / 1000:.1f} s", _width(check.spent_ms, most), "accent")
         for check in proof.checks
         if check.spent_ms
+    ]
+
+
+def goodware_bars(proof: Proof) -> list[Bar]:
+    """The rules that hit most good files; those that are refused for it first."""
+    rows: dict[str, tuple[bool, int, ProofFinding]] = {}
+    for finding in proof.findings:
+        if files_hit := good_files_hit(finding):
+            row = (finding.refuses, files_hit, finding)
+            rows[finding.rule] = max(rows.get(finding.rule, row), row, key=lambda one: one[:2])
+    shown = sorted(rows.values(), key=lambda row: (not row[0], -row[1], row[2].rule))[:PROOF_BARS_ROWS_MAX]
+    most = max((files_hit for _, files_hit, _ in shown), default=0)
+    return [
+        Bar(
+            finding.rule,
+            finding.code,
+            f"{number(files_hit)} file{'' if files_hit == 1 else 's'}",
+            _width(files_hit, most),
+            "critical" if refuses else "accent",
+        )
+        for refuses, files_hit, finding in shown
     ]
 
 
@@ -173,13 +214,22 @@ def _width(value: int, most: int) -> float:
     return round(max(2.0, BAR_WIDTH * value / most), 1) if most else 2.0
 
 
+def _engine(proof: Proof, version: str) -> str:
+    """What an engine is to this proof: that of the build that made it, or an older one."""
+    return "Engine" if version == proof.engines[0].engine_version else "Older engine"
+
+
 def _name(name: str) -> str:
+    if name in LABELS:
+        return LABELS[name]
     words = name.split("_")
     return " ".join(words[:-1] if words[-1] in UNITS and len(words) > 1 else words)
 
 
 def _value(name: str, value: int) -> str:
     unit = name.rsplit("_", maxsplit=1)[-1]
+    if unit == "us" and value >= MILLISECONDS_FROM_US:
+        return _milliseconds(value)
     return size(value) if unit == "bytes" else f"{number(value)}{UNITS.get(unit, '') and f' {UNITS[unit]}'}"
 
 
