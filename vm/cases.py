@@ -183,18 +183,23 @@ def full_disk(machine: Machine, seen: Seen) -> str:
     return f"boot {len(machine.boots)} came up, level {told.level.word}"
 
 
+def moments(seed: int) -> list[float]:
+    """When to cut, as shares of an activation: one at random in each of as many equal parts, in any order."""
+    chance = random.Random(seed)
+    found = [(part + chance.random()) / POWER_CUTS for part in range(POWER_CUTS)]
+    chance.shuffle(found)
+    return found
+
+
 def power_cuts(machine: Machine, seen: Seen, part: int) -> str:
     """The plug is pulled at random moments of activations, again and again on one disk.
 
     A moment is how far the machine has come, not a time: the share of the processor seconds that a whole activation
-    costs.  The moments of all cuts together lie in equal shares of it, each at random within its own.
+    costs.
     """
-    chance = random.Random(SEED)
-    moments = [(slot + chance.random()) / POWER_CUTS for slot in range(POWER_CUTS)]
-    chance.shuffle(moments)
     whole_s = _whole_activation_s(machine)
     found: list[str] = []
-    for cut, moment in enumerate(moments[part::2], 1):
+    for cut, moment in enumerate(moments(SEED)[part::2], 1):
         before, runs, new = acknowledged(machine), running(machine), GOOD + 1 + cut
         put(machine, "/root/releases/one.release", release(new, f"// {new}\n{GOOD_RULE}", "malware"))
         words = (*CLI, "host", "load", "/root/releases/one.release", "--state", STATE)
@@ -259,7 +264,10 @@ def _comes_up(machine: Machine, seen: Seen, boots_max: int) -> str:
     must_protect(machine, seen)
     _need(running(machine) == GOOD, f"release {running(machine)} runs: {activation(machine)}")
     _need(boots <= boots_max, f"it took {boots} boots, the bound is {boots_max}")
-    return f"boot {boots} came up, level {told.level.word}, release {GOOD} runs"
+    refused = [f"{one.release.version} is refused ({one.reason})" for one in activation(machine).refused]
+    failed = [" ".join((level.word, phase.name.lower())) for level, phase, _ in map(outcome, told.history)]
+    ends = f" after {', '.join(failed[1 - boots :])}" if boots > 1 else ""
+    return f"boot {boots} came up{ends}; release {GOOD} runs, {', '.join(refused)}"
 
 
 def _load_good(machine: Machine, data: bytes) -> None:

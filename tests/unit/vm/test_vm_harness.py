@@ -6,7 +6,7 @@ import lzma
 import pytest
 from vm import __main__ as harness
 from vm import image
-from vm.cases import BOOTS_MAX, CASES, POWER_CUTS, heavy
+from vm.cases import BOOTS_MAX, CASES, POWER_CUTS, SEED, heavy, moments
 from vm.hands import GOOD_RULE, Seen, release
 
 from ringfence.model import limits
@@ -41,6 +41,18 @@ def test_the_bound_is_the_guard_s() -> None:
     assert BOOTS_MAX == 3 * limits.BOOTS_FAILED_MAX + 1
     assert POWER_CUTS == 20
     assert sum("power cuts" in name for name in CASES) == 2
+
+
+def test_the_plug_is_pulled_all_along_an_activation() -> None:
+    found = moments(SEED)
+    assert sorted(int(moment * POWER_CUTS) for moment in found) == list(range(POWER_CUTS))
+    assert found == moments(SEED) != sorted(found)
+
+
+def test_no_case_passes_that_counts_a_loss() -> None:
+    assert harness._against(Seen(protected_again_s=[3.0])) == ""
+    assert harness._against(Seen(alerts_lost=2)) == "2 acknowledged records lost"
+    assert "1 good releases refused" in harness._against(Seen(opens_past_deadline=1, wrong_convictions=1))
 
 
 def test_the_report_has_the_figures_and_the_cases() -> None:
