@@ -14,12 +14,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from faults import content, exhaustion, network, processes, wilful
+from faults import boots, content, exhaustion, network, processes, wilful
 from faults.outcome import Case, NotHeldError, as_json, table_of
 from faults.relay import Manner
 from faults.stage import Stage
 
-NEEDS: Final = ("mount", "umount")
+NEEDS: Final = ("mount", "umount", "unshare")
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_INTERRUPTED: Final = 130
@@ -45,6 +45,7 @@ def works() -> dict[str, Work]:
     for manner in (Manner.REPEATS, Manner.LOSES_ANSWERS, Manner.REORDERS):
         found[f"network {manner}"] = partial(network.lies, manner=manner)
     found |= content.WORKS
+    found["R46 greenboot#26"] = boots.counter_that_loops
     for what, source in wilful.WILFUL.items():
         for way, at_once in (("at once", True), ("through the shadow", False)):
             found[f"wilful release {what}, {way}"] = partial(wilful.bad_release, source=source, at_once=at_once)

@@ -292,6 +292,23 @@ def test_the_last_start_of_a_soak_that_ends_in_harm_refuses(cause: Cause, reason
     assert book.kept.arrival == Arrival(BASE, How.FELL_BACK, WALL_S)
 
 
+def test_a_soak_in_which_nothing_is_answered_is_over_at_once() -> None:
+    book = soaking(V2).on(EngineDied(V2, Cause.MUTE)).acts(Run(BASE), Forget(V2))
+    book.says(ReportKind.REFUSED, ReportKind.RUNS)
+    assert book.reasons == [(V2, Reason.HUNG)]
+    assert book.kept.arrival == Arrival(BASE, How.FELL_BACK, WALL_S)
+
+
+def test_silence_of_anything_but_a_soak_proves_nothing() -> None:
+    good = booted(with_good(V3, V2))
+    for _ in range(limits.RELEASE_DEATHS_MAX + 1):
+        good.on(EngineDied(V3, Cause.MUTE)).expects().on(EngineDied(V2, Cause.MUTE)).expects()
+    assert [one.deaths for one in good.kept.chain] == [0, 0, 0]
+    compiling = booted().on(Offered(V2, 2)).on(EngineDied(V2, Cause.MUTE)).expects()
+    compiling.on(Compiled(V2)).on(EngineDied(V2, Cause.MUTE)).expects()
+    soaking(V3).on(EngineDied(V2, Cause.MUTE)).expects()
+
+
 def test_a_child_that_dies_is_started_once_more_from_the_beginning() -> None:
     book = booted().on(Offered(V2, 2)).on(Compiled(V2)).on(EngineDied(V2, Cause.HUNG)).acts(Compile(V2))
     book.on(EngineDied(V2, Cause.HUNG)).acts(StopCandidate(V2), Forget(V2))

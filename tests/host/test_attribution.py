@@ -61,11 +61,14 @@ def test_the_rule_that_hangs_is_left_out_and_the_others_go_on(live: LiveSensor) 
     met = live.open(live.tree / "slow")
     assert not met.refused
     assert met.waited_ms <= DEADLINE_AND_GRACE_MS
+    roles: set[bytes] = set()
     while not events(live, HostEventKind.RULE_DISABLED):  # nobody waits for the examination
         met = live.open(live.fresh(BAD))
         assert met.refused
         assert met.waited_ms <= DEADLINE_AND_GRACE_MS
         select.select([], [], [], 1)
+        roles |= {one.role for one in live.status().processes}
+    assert b"examiner" in roles, "it is no scanner"
     (told,) = events(live, HostEventKind.RULE_DISABLED)
     assert told.subject == "rule live:slow"
     assert f"hung on {live.tree}/slow" in told.detail

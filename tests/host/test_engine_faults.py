@@ -1,10 +1,12 @@
 """Which failed scans count against a release."""
 
+import pytest
+
 from ringfence.decide.activation_messages import Cause
 from ringfence.host.engine_faults import EngineFaults
 from ringfence.model.limits import RELEASE_FAULT_FILES_FREE as FREE
 from ringfence.model.limits import SCANNERS_ENDED_PROCESSES_MAX
-from ringfence.wire.catalogue import FAULT_BURNT, FAULT_DIED, FAULT_KILLED
+from ringfence.wire.catalogue import FAULT_BURNT, FAULT_DIED, FAULT_KILLED, FAULT_MUTE
 
 PID = 77
 
@@ -41,6 +43,11 @@ def test_a_scanner_that_dies_at_its_birth_counts_each_time() -> None:
 
 def test_who_was_killed_from_outside_counts_never() -> None:
     assert failed(begun(), *range(1, 100), what=FAULT_KILLED) == [None] * 99
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_a_release_that_is_mute_is_so_on_whatever_file(*, older: bool) -> None:
+    assert begun().failed(FAULT_MUTE, PID, (1, 2), is_older=older) is Cause.MUTE
 
 
 def test_who_was_killed_for_its_memory_has_grown() -> None:

@@ -17,7 +17,7 @@ from ringfence.host.scanner_faults import NO_FILE, ScannerFaults
 from ringfence.host.scanner_slots import is_crash, is_crash_code
 from ringfence.model import limits
 from ringfence.model.verdict import UnknownReason
-from ringfence.wire.catalogue import FAULT_BURNT, FAULT_DIED, FAULT_KILLED
+from ringfence.wire.catalogue import FAULT_BURNT, FAULT_DIED, FAULT_KILLED, FAULT_MUTE
 
 DIED, LATE, GARBAGE = UnknownReason.SCANNER_DIED, UnknownReason.DEADLINE_PASSED, UnknownReason.SCANNER_GARBAGE
 CRASHED, KILLED = int(signal.SIGSEGV), int(signal.SIGKILL)
@@ -44,9 +44,9 @@ def faults(world: GateWorld, told: Told) -> ScannerFaults:
     return ScannerFaults(world.room, lambda *fault: told.append(fault))
 
 
-def failed(world: GateWorld, reason: UnknownReason, changed_ns: int = 0) -> None:
+def failed(world: GateWorld, reason: UnknownReason, changed_ns: int = 0, inode: int = 4) -> None:
     """The scanner of the first slot fails on a file that changed then."""
-    question = QUESTION._replace(look=(0, changed_ns, 5))
+    question = QUESTION._replace(key=(3, inode), look=(0, changed_ns, 5))
     world.room.failed(world.room.slots.slots[0], question, reason)
 
 
@@ -125,6 +125,32 @@ def test_who_is_late_has_burnt_his_time_or_was_starved(
         used["ns"] += int(share * limits.SCANNER_LOOK_MS * 1_000_000)
     failed(world, LATE)
     faults.look()
+    assert [what for what, *_ in told] == expected
+
+
+@pytest.mark.parametrize(
+    ("share", "answers", "idle", "expected"),
+    [(0.2, False, False, [FAULT_MUTE]), (0.2, True, False, []), (0.2, False, True, []), (0.0, False, False, [])],
+    ids=["computes and is silent", "has answered", "nobody waits", "is stopped"],
+)
+def test_a_release_that_computes_and_answers_nothing_is_mute(
+    world: GateWorld, faults: ScannerFaults, told: Told, monkeypatch: pytest.MonkeyPatch, share: float,
+    expected: list[int], *, answers: bool, idle: bool,
+) -> None:
+    """Its files are new, and it gets too little of the processor to be convicted for a single one of them."""
+    clock = iter(range(0, 10**12, limits.SCANNER_LOOK_MS * 1_000_000))
+    used = {"ns": 0}
+    monkeypatch.setattr(time, "monotonic_ns", lambda: next(clock))
+    monkeypatch.setattr(scanner_faults, "processor_ns", lambda _: used["ns"])
+    world.room.slots.slots[0].idle = idle
+    for inode in range(limits.MUTE_FILES_MIN):
+        for _ in range(limits.QUESTION_DEADLINE_MS // limits.SCANNER_LOOK_MS):
+            faults.look()
+            used["ns"] += int(share * limits.SCANNER_LOOK_MS * 1_000_000)
+        if answers:
+            world.room.answered_generation = world.room.release_generation
+        failed(world, LATE, changed_ns=1_000, inode=inode)
+        faults.look()
     assert [what for what, *_ in told] == expected
 
 

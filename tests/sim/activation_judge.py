@@ -257,7 +257,7 @@ class Judge:
         if isinstance(event, Booted) and not event.clean:
             self.unwritten[self.blamed] += 1
             self.calm_since_ms[self.blamed] = 0
-        if isinstance(event, EngineDied) and event.cause is not Cause.KILLED:
+        if isinstance(event, EngineDied) and event.cause not in (Cause.KILLED, Cause.MUTE):
             self.calm_since_ms[NUMBER[event.release]] = 0
         if isinstance(event, PersistFailed):
             require(not writes, "the disk has just refused")
@@ -400,6 +400,10 @@ class Judge:
                 digest = event.release.sha256
                 refused = after.refusal_of(digest) is not before.refusal_of(digest)
                 require(refused == harm, f"{NUMBER[event.release]}: harm is {harm}, refused is {refused}")
+        elif isinstance(event, EngineDied) and event.cause is Cause.MUTE:
+            soaks = tried is not None and (tried.release, tried.stage) == (event.release, Stage.SOAKING)
+            require((after.refused != before.refused) == soaks, f"silence is held against what does not soak: {soaks}")
+            require((after.candidate is None) == (soaks or tried is None), "a soak goes on in silence")
         elif isinstance(event, BreakerTripped) and event.release != KEYS[self.world.baseline]:
             known = before.find(event.release.sha256) or (tried is not None and tried.release == event.release)
             require(not known or after.refusal_of(event.release.sha256) is not None, "a burst is not answered")

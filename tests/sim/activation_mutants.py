@@ -70,6 +70,12 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "promotes on no data where there is none": (SHADOW, "counts.exhausted and compared > 0", "counts.exhausted"),
     "writes nothing at a start": (RULES, "How.WITHDRAWN, True, True", "How.WITHDRAWN, True, False"),
     "promotes after no time": (SHADOW, "shadow_ms >= limits.SHADOW_MS_MIN and ", ""),
+    "lets a soak go on in silence": (TRIAL, "if event.cause is Cause.MUTE:", "if False:"),
+    "holds silence against what does not soak": (
+        TRIAL,
+        "if _tried(turn, event.release, Stage.SOAKING) is not None:\n            refuse_candidate(turn, Reason.HUNG",
+        "if turn.kept.candidate is not None:\n            refuse_candidate(turn, Reason.HUNG",
+    ),
     "never ends a shadow without data": (TRIAL, "turn.state.stage_ms >= limits.SHADOW_MS_MAX", "False"),
     "refuses for want of data": (
         TRIAL,

@@ -59,6 +59,8 @@ class Kind(Enum):
     DIES_AT_START = auto()
     HURTS_HOST_AT_START = auto()
     HANGS = auto()
+    """Its engine makes no progress; or it lives, and answers nothing."""
+
     SOMETIMES = auto()
     LATE = auto()
     LATE_FOR_HOST = auto()

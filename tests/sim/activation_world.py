@@ -197,6 +197,8 @@ class World:
                 self.feed(EngineReady(KEYS[number]))
         elif kind in DIE_WHILE_RUNNING and (self.calm or self.rng.randrange(1000) < self.moods.harm // 4):
             self._engine_dies(self.rng.choice((Cause.CRASHED, Cause.HUNG, Cause.GREW)))
+        elif kind is Kind.HANGS and self._harms():
+            self.feed(EngineDied(KEYS[number], Cause.MUTE))
         elif kind in BURST and self._harms():
             self.feed(BreakerTripped(KEYS[number], "8 old files"))
         elif self.ran_turns[number] > LATE_TURNS and self._harms():

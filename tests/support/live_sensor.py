@@ -23,6 +23,7 @@ from ringfence.host import operator_socket
 from ringfence.host.marks import Place, PlaceKind
 from ringfence.host.sensor import Baseline, Sensor, Wanted
 from ringfence.host.sensor_state import SensorState
+from ringfence.host.warden_status import role_of_child
 from ringfence.model import limits
 from ringfence.model.activation import ActivationState
 from ringfence.model.records import Alert, Record, RuleAction, Severity, SkippedFile
@@ -268,7 +269,7 @@ def _family(warden: int) -> Iterator[Process]:
             role = "standby"
         yield Process(role, pid)
         if role == "zygote":
-            yield from (Process("scanner", scanner) for scanner in children_of(pid))
+            yield from (Process(role_of_child(child), child) for child in children_of(pid))
 
 
 def alive(pid: int) -> bool:

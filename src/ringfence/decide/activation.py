@@ -15,7 +15,8 @@ Rules:
     no data never promotes, and it convicts nobody either; the release may come back after `SHADOW_ASIDE_MS`.
  5. *Soak.*  `SOAK_MS` during which its engine answers, within one life of the warden.  A death begins it anew.
  6. *Trial.*  A candidate that ends in harm `TRIAL_STARTS_MAX` times is refused.  Harm is a death of its engine, or an
-    end of the host that nobody ordered while it was tried.  What its child says itself refuses it at once.
+    end of the host that nobody ordered while it was tried.  What its child says itself refuses it at once, and so does
+    a soak in which its engine computes and answers nothing; of a good release that proves nothing.
  7. *The way back.*  Good releases stand in a chain, the one proven last first, the packaged baseline last.  One that
     dies `RELEASE_DEATHS_MAX` times is refused and the next runs.  Deaths belong to the release: those of the trial
     count on, `FORGIVE_STEPS` x `FORGIVE_STEP_MS` of calm while it runs forgive one.  An end of the host that nobody

@@ -145,13 +145,16 @@ class Cause(StrEnum):
     GREW = "grew"
     """It went over its memory: killed for that by the warden or by the kernel (`oom_kill` of its own group)."""
 
+    MUTE = "mute"
+    """Its engine lives and computes, and has answered nothing that it was asked since it runs: see `decide/mute.py`."""
+
     KILLED = "killed"
     """SIGKILL or SIGSTOP from somebody else: nothing against the release."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineDied:
-    """An engine of this release is gone, and nobody asked for that."""
+    """An engine of this release is gone, or as good as gone, and nobody asked for that."""
 
     release: ReleaseKey
     cause: Cause

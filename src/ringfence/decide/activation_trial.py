@@ -162,6 +162,10 @@ def on_engine_ready(turn: Turn, event: EngineReady) -> None:
 
 def on_engine_died(turn: Turn, event: EngineDied) -> None:
     """Rules 6, 7 and 16."""
+    if event.cause is Cause.MUTE:
+        if _tried(turn, event.release, Stage.SOAKING) is not None:
+            refuse_candidate(turn, Reason.HUNG, "its engine computed and answered nothing")
+        return
     if event.release == turn.state.runs:
         turn.note(ready=False)
         turn.again = True

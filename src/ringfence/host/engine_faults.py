@@ -1,5 +1,5 @@
 """When failed scans are the release's fault: on long-known files, on several of them, and not on those that have hurt
-another release before.
+another release before.  A release that is mute is so on every file.
 
 A file that somebody has just made may be made to hurt every engine, and must not take a release from a host; a few old
 files may hurt every engine as well.  Past those each further file counts as a death.
@@ -7,7 +7,7 @@ files may hurt every engine as well.  Past those each further file counts as a d
 
 from ringfence.decide.activation_messages import Cause
 from ringfence.model import limits
-from ringfence.wire.catalogue import FAULT_BURNT, FAULT_DIED, FAULT_KILLED
+from ringfence.wire.catalogue import FAULT_BURNT, FAULT_DIED, FAULT_KILLED, FAULT_MUTE
 
 File = tuple[int, int]
 """Device and inode; both 0: the scanner had no file in hand, it died at its birth."""
@@ -46,6 +46,8 @@ class EngineFaults:
 
     def failed(self, what: int, pid: int, file: File, *, is_older: bool) -> Cause | None:
         """One fault; what it counts as, if it is one death of the release's engine."""
+        if what == FAULT_MUTE:
+            return Cause.MUTE
         cause = {FAULT_DIED: Cause.CRASHED, FAULT_BURNT: Cause.HUNG}.get(what)
         if what == FAULT_KILLED and pid in self._grown:
             del self._grown[pid]

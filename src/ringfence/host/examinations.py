@@ -15,6 +15,8 @@ from ringfence.detect.yara import CompiledContent
 from ringfence.host import appraiser, examiner, sandbox
 from ringfence.host.channel import Channel, ChannelClosed
 from ringfence.host.executing import ExecutingMark
+from ringfence.host.kernel import call_myself
+from ringfence.host.processes import Role
 from ringfence.host.rule_ledger import RuleLedger
 from ringfence.model import limits
 from ringfence.model.errors import FrameRefused
@@ -155,6 +157,7 @@ class Examinations:
                 os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
             else:
                 os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+            call_myself(Role.APPRAISER if suspicion.purpose == APPRAISE else Role.EXAMINER)
             let_go()
             zygote.send(catalogue.GUILT, encode_examined(self._examined(suspicion, hint, file)))
             os._exit(0)

@@ -62,6 +62,9 @@ class GateRoom:
     release_generation: int = 0
     """Counts the releases of this gate: a verdict that was asked for under another one is not remembered."""
 
+    answered_generation: int = -1
+    """The last release, counted so, of which a scanner has given a verdict while somebody waited."""
+
     waiting: set[int] = field(default_factory=set)
     """Slots whose threads saw the kernel's queue empty and wait in their read: while there is one, it still is."""
 
@@ -146,7 +149,8 @@ class GateRoom:
     def failed(self, slot: Slot, question: Question, reason: UnknownReason) -> None:
         """A scanner failed on this file: the main thread finds out what became of it."""
         older = question.look[1] < self.state.activated_ns
-        self.faults.append(Fault(slot, slot.pid, reason, question.key, older, self.release_generation))
+        size_bytes = question.look[2]
+        self.faults.append(Fault(slot, slot.pid, reason, question.key, size_bytes, older, self.release_generation))
 
     def cool(self, key: tuple[int, int]) -> None:
         """End a hot file's silence: the next read asks.  Call it with `judging` held, where the file leaves `hot`."""
@@ -164,6 +168,7 @@ class Fault:
     pid: int
     reason: UnknownReason
     key: tuple[int, int]
+    size_bytes: int
     older: bool
     """The file has not changed since the release became active: nobody can have made it to hurt the release."""
 

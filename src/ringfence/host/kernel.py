@@ -9,6 +9,7 @@ from typing import Final
 
 LIBC: Final = ctypes.PyDLL(None, use_errno=True)
 LIBC.syscall.restype = ctypes.c_long
+PR_SET_NAME: Final = 15
 
 
 def failure(call: str) -> OSError:
@@ -28,6 +29,12 @@ def prctl(*arguments: int) -> None:
     padded = [ctypes.c_ulong(argument) for argument in (*arguments, 0, 0, 0, 0)[:5]]
     if LIBC.prctl(*padded) != 0:
         raise failure("prctl")
+
+
+def call_myself(name: str) -> None:
+    """Give this process the name that /proc/PID/comm shows.  Raises OSError."""
+    text = ctypes.create_string_buffer(name.encode())
+    prctl(PR_SET_NAME, ctypes.addressof(text))
 
 
 def syscall(number: int, *arguments: object) -> int:

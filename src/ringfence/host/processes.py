@@ -22,6 +22,8 @@ class Role(StrEnum):
     WATCHDOG = "watchdog"
     ZYGOTE = "zygote"
     SCANNER = "scanner"
+    EXAMINER = "examiner"
+    APPRAISER = "appraiser"
     COURIER = "courier"
     UPDATER = "updater"
     REPLAYER = "replayer"

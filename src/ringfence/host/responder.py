@@ -196,6 +196,7 @@ class Responder:
                 return self._scan(question, descriptor, left_ms, now_ms)
             plan, quarantined = on_no_verdict(room.state, question, UnknownReason.SCANNER_ABSENT)
             return plan, 0, self._job, quarantined
+        room.answered_generation = generation
         verdict = answered.verdict
         if room.recent is not None and not room.counters.scans & room.recent.every_mask:
             room.recent.remember(descriptor)

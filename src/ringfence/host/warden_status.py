@@ -2,6 +2,7 @@
 
 import os
 import time
+from typing import Final
 
 from ringfence.decide.warden import WardenState
 from ringfence.decide.warden_messages import Kind, Stage
@@ -18,6 +19,7 @@ from ringfence.wire.sensor_reports import (
     encode_status_report,
 )
 
+_NAMED: Final = {role.encode(): role for role in (Role.EXAMINER, Role.APPRAISER)}
 STATE_WORDS = {
     Stage.STARTING: b"starting",
     Stage.READY: b"running",
@@ -34,6 +36,15 @@ def scanner_pids(zygote: Child) -> list[int]:
             return [int(word) for word in file.read().split()]
     except (OSError, ValueError):
         return []
+
+
+def role_of_child(pid: int) -> Role:
+    """What a child of the zygote calls itself: a scanner, unless it says otherwise.  Only for people to read."""
+    try:
+        with open(f"/proc/{pid}/comm", "rb") as file:
+            return _NAMED.get(file.read().rstrip(b"\n"), Role.SCANNER)
+    except OSError:
+        return Role.SCANNER
 
 
 def resident_bytes(pid: int) -> int:
@@ -77,8 +88,7 @@ def report(state: WardenState, children: Children, of_releases: dict[str, int], 
             word = b"standby"
         processes.append(_status(process.kind, child.pid, word, state.restarts_of(process.kind)))
         if process.kind is Kind.ZYGOTE:
-            restarts = counters.get("scanner_restarts", 0)
-            processes += [_status(Role.SCANNER, pid, b"running", restarts) for pid in scanner_pids(child)]
+            processes += _of_zygote(child, counters.get("scanner_restarts", 0))
     counters["process_restarts"] = sum(count for _, count in state.restarts)
     counters["rules_observed"] = len(state.conviction.rules)
     counters |= of_releases
@@ -95,6 +105,12 @@ def report(state: WardenState, children: Children, of_releases: dict[str, int], 
         processes=tuple(processes[: limits.STATUS_PROCESSES_MAX]),
         counters=tuple(SeenCounter(name.encode(), value) for name, value in counters.items()),
     )
+
+
+def _of_zygote(zygote: Child, restarts: int) -> list[SeenProcessStatus]:
+    """Its children.  Only scanners are replaced, and all of them count as one."""
+    roles = [(role_of_child(pid), pid) for pid in scanner_pids(zygote)]
+    return [_status(role, pid, b"running", restarts if role is Role.SCANNER else 0) for role, pid in roles]
 
 
 def _release(children: Children) -> SeenRelease | None:

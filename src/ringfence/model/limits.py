@@ -1622,6 +1622,14 @@ SCANNER_BURNT_MS: Final = 500
 """Processor time within a question's deadline at which a late scanner has hung by itself: more than twice what an
 honest scan takes, little enough to be reached where four others want the processor as well."""
 
+MUTE_FILES_MIN: Final = 4
+"""Files on which a release must have been silent before it counts as mute, and never fewer than one more than there are
+scanners: one round of questions, which a single program can have asked, is not enough."""
+
+MUTE_MS: Final = 25
+"""Processor time, beside `RELEASE_SCAN_US_PER_MIB_MAX`, that a scanner has for a file before its silence counts: ten
+times what it takes for a small one, and reached in a question's time even where forty want the processor."""
+
 SCANNERS_ENDED_PROCESSES_MAX: Final = 64
 """Scanners whose end is remembered until somebody has asked: one for each place, several times over."""
 

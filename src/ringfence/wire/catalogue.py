@@ -110,12 +110,14 @@ SHADOW_COUNTS_BODY: Final = struct.Struct(f">Q15Q{SHADOW_PATH_BYTES}s")
 """release number of the candidate, counts in the order of `decide.shadow.ShadowCounts`, path of the worst new block."""
 
 FAULT_BODY: Final = struct.Struct(">QBB2xiQQ")
-"""release number, what happened (1 died, 2 burnt the time of a question, 3 killed by somebody else), 1 when the file is
-older than the release, the scanner's pid, device and inode of the file (0: none was in hand)."""
+"""release number, what happened (1 died, 2 burnt the time of a question, 3 killed by somebody else, 4 with this file it
+has computed on several and answered nothing), 1 when the file is older than the release, the scanner's pid, device and
+inode of the file (0: none was in hand)."""
 
 FAULT_DIED: Final = 1
 FAULT_BURNT: Final = 2
 FAULT_KILLED: Final = 3
+FAULT_MUTE: Final = 4
 
 SHADOW_COUNTERS: Final = (
     "compared", "compared_old", "new_blocks", "vital_blocks", "known_blocks", "missed_blocks", "timeouts", "deaths",
