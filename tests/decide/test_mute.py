@@ -16,13 +16,20 @@ FILES = limits.MUTE_FILES_MIN
 
 
 def late(mute: Muteness, *inodes: int, generation: int = 1, answered: int = 0, size: int = SMALL,
-         used: int = ENOUGH) -> list[bool]:
+         used: int = ENOUGH, older: bool = True) -> list[bool]:
     """What is said of the release after each of these files."""
-    return [mute.late(generation, answered, (1, inode), size, used) for inode in inodes]
+    return [mute.late(generation, answered, (1, inode), size, used, is_older=older) for inode in inodes]
 
 
 def test_several_files_and_no_answer_at_all() -> None:
     assert late(Muteness(SCANNERS), *range(FILES + 2)) == [False] * (FILES - 1) + [True] * 3
+
+
+def test_files_that_came_in_since_are_not_enough() -> None:
+    mute = Muteness(SCANNERS)
+    assert not any(late(mute, *range(1000), older=False))
+    assert late(mute, 5000) == [True]
+    assert not any(late(mute, *range(1000), older=False, generation=2))
 
 
 def test_one_file_again_and_again_is_one_file() -> None:
@@ -84,5 +91,5 @@ def test_never_without_enough_files_of_one_release_on_which_it_computed_in_vain(
         before = generation
         if not answers and used >= ENOUGH:
             row.add(inode)
-        said = mute.late(generation, generation if answers else 0, (1, inode), SMALL, used)
+        said = mute.late(generation, generation if answers else 0, (1, inode), SMALL, used, is_older=True)
         assert said == (len(row) >= FILES and not answers and used >= ENOUGH)

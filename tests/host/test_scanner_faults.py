@@ -137,7 +137,7 @@ def test_a_release_that_computes_and_answers_nothing_is_mute(
     world: GateWorld, faults: ScannerFaults, told: Told, monkeypatch: pytest.MonkeyPatch, share: float,
     expected: list[int], *, answers: bool, idle: bool,
 ) -> None:
-    """Its files are new, and it gets too little of the processor to be convicted for a single one of them."""
+    """It gets too little of the processor to be convicted for a single file, and all but one are new."""
     clock = iter(range(0, 10**12, limits.SCANNER_LOOK_MS * 1_000_000))
     used = {"ns": 0}
     monkeypatch.setattr(time, "monotonic_ns", lambda: next(clock))
@@ -149,7 +149,7 @@ def test_a_release_that_computes_and_answers_nothing_is_mute(
             used["ns"] += int(share * limits.SCANNER_LOOK_MS * 1_000_000)
         if answers:
             world.room.answered_generation = world.room.release_generation
-        failed(world, LATE, changed_ns=1_000, inode=inode)
+        failed(world, LATE, changed_ns=1_000 if inode else 0, inode=inode)
         faults.look()
     assert [what for what, *_ in told] == expected
 

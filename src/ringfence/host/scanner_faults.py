@@ -60,7 +60,7 @@ class ScannerFaults:
             self._tell(FAULT_BURNT, fault.pid, fault.older, fault.key)
         answered = self._room.answered_generation
         if not fault.slot.idle and self._muteness.late(
-            fault.generation, answered, fault.key, fault.size_bytes, used_ms
+            fault.generation, answered, fault.key, fault.size_bytes, used_ms, is_older=fault.older
         ):
             self._tell(FAULT_MUTE, fault.pid, fault.older, fault.key)
 
