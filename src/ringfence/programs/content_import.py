@@ -47,7 +47,8 @@ def command(
     From a public pack to a protected directory:
       ringfence content import-yara signature-base/yara --action block
       ringfence content build yara-content -o yara.release
-      ringfence up --state /var/lib/ringfence --protect /srv --content yara.release
+      ringfence content prove yara.release -o proven.release
+      ringfence up --state /var/lib/ringfence --protect /srv --content proven.release
 
     \b
     Exit status:
@@ -114,11 +115,13 @@ def _print_files(reports: Sequence[FileReport]) -> None:
 def _print_way_on(target: Path, action: RuleAction) -> None:
     """What a person does next."""
     content = shlex.quote(str(target))
-    release = shlex.quote(f"{target.name.removesuffix('-content')}.release")
+    name = target.name.removesuffix("-content")
+    release, proven = shlex.quote(f"{name}.release"), shlex.quote(f"{name}-proven.release")
     print("Next:")
     print(f"  ringfence content build {content} -o {release}")
-    print(f"  ringfence up --state STATE --protect DIR --content {release}")
-    print(f"  or, for a sensor that runs: ringfence host load {release} --state STATE")
+    print(f"  ringfence content prove {release} -o {proven}")
+    print(f"  ringfence up --state STATE --protect DIR --content {proven}")
+    print(f"  or, for a sensor that runs: ringfence host load {proven} --state STATE")
     if action is RuleAction.ALERT:
         print(f"These rules alert and refuse no file; to refuse, import again with: --action block -o {content}")
 
