@@ -7,7 +7,6 @@ and replaced; the file that it worked on is answered as not scanned, the others 
 
 import os
 import selectors
-import signal
 import subprocess
 import sys
 import time
@@ -19,11 +18,11 @@ from typing import Final, Self
 
 from ringfence.host.channel import Channel, ChannelClosed, Received
 from ringfence.host.tree_walk import FoundFile
+from ringfence.host.worker_process import kill_worker, start_worker
 from ringfence.model.errors import ContentRefused, FrameRefused, InternalError, KernelLacks, RingfenceError
 from ringfence.model.limits import (
     DEMAND_DEADLINE_MS,
     DEMAND_DEADLINE_MS_PER_MIB,
-    DEMAND_KILL_MS,
     DEMAND_LOOK_MS,
     DEMAND_PENDING_MAX,
     DEMAND_START_MS,
@@ -197,21 +196,7 @@ class DemandPool:
         self._start()
 
     def _start(self) -> None:
-        ours, theirs = Channel.pair()
-        try:
-            process = subprocess.Popen(
-                [sys.executable, "-I", "-m", WORKER_MODULE, str(theirs.fileno())],
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd="/",
-            )
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
+        process, ours = start_worker(sys.executable, WORKER_MODULE)
         worker = _Worker(process, ours, _now_ms() + DEMAND_START_MS)
         self._workers.append(worker)
         self._selector.register(ours.fileno(), selectors.EVENT_READ, worker)
@@ -222,9 +207,7 @@ class DemandPool:
         self._workers.remove(worker)
         self._selector.unregister(worker.channel.fileno())
         worker.channel.close()
-        worker.process.send_signal(signal.SIGKILL)
-        with suppress(subprocess.TimeoutExpired):  # it waits in the kernel for a disk that does not answer: let it be
-            worker.process.wait(DEMAND_KILL_MS / 1000)
+        kill_worker(worker.process)
 
 
 def _start_error(code: str, what: str, way_out: str) -> RingfenceError:

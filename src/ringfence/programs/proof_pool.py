@@ -21,6 +21,7 @@ from typing import Final, Self
 from ringfence.author.proof_jobs import Done, Feed, Job, Lost
 from ringfence.author.proof_tasks import ANSWER, decode_answer, encode_task
 from ringfence.host.channel import Channel, ChannelClosed, Received
+from ringfence.host.worker_process import kill_worker, start_worker
 from ringfence.model.errors import ContentRefused, FrameRefused, InternalError, KernelLacks
 from ringfence.model.limits import (
     DEMAND_KILL_MS,
@@ -224,21 +225,7 @@ class ProofPool:
             yield Done(job, lost, cpu_ms, worker.process.pid)
 
     def _start(self) -> None:
-        ours, theirs = Channel.pair()
-        try:
-            process = subprocess.Popen(
-                [self._python, "-I", "-m", WORKER_MODULE, str(theirs.fileno())],
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd="/",
-            )
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
+        process, ours = start_worker(self._python, WORKER_MODULE)
         worker = _Worker(process, ours, _now_ms() + PROOF_START_WAIT_MS)
         self._workers.append(worker)
         self._selector.register(ours.fileno(), selectors.EVENT_READ, worker)
@@ -249,9 +236,7 @@ class ProofPool:
         self._workers.remove(worker)
         self._selector.unregister(worker.channel.fileno())
         worker.channel.close()
-        worker.process.send_signal(signal.SIGKILL)
-        with suppress(subprocess.TimeoutExpired):  # it waits in the kernel: let it be
-            worker.process.wait(DEMAND_KILL_MS / 1000)
+        kill_worker(worker.process)
 
 
 def memory_file_of(parts: Sequence[bytes]) -> int:
