@@ -7,17 +7,16 @@ late convicts the file; the file's rules are then asked one by one, to name the 
 2. Limits: processor time and memory of one file, and a wall clock for a compiler that waits instead of working.
 """
 
-import multiprocessing
 import os
 import resource
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import yara_x
 
+from ringfence.author.asked_child import AskedChild
 from ringfence.author.finding import Finding, Level
 from ringfence.author.lint_yara import LintedFile
 from ringfence.author.yara_source import first_line
@@ -63,19 +62,11 @@ class Diagnostic:
     text: str
 
 
-class EngineChild:
+class EngineChild(AskedChild):
     """Holds the child.  Use as a context manager."""
 
     def __init__(self) -> None:
-        self._context = multiprocessing.get_context("spawn")
-        self._child: BaseProcess | None = None
-        self._pipe: Connection | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop()
+        super().__init__(_serve)
 
     def findings(self, file: LintedFile) -> list[Finding]:
         """What the compiler says about `file`."""
@@ -91,34 +82,12 @@ class EngineChild:
 
     def _ask(self, source: str) -> Sequence[Diagnostic] | str:
         """The child's answer, or why there is none."""
-        if self._pipe is None:
-            self._start()
-        pipe = self._pipe
-        if pipe is None:  # pragma: no cover - _start sets it
-            return "no child"
         try:
-            pipe.send(source)
-            if pipe.poll(LINT_COMPILE_WAIT_S):
-                return [Diagnostic(*row) for row in pipe.recv()]
-            reason = f"the compiler did not finish within {LINT_COMPILE_WAIT_S} s"
+            return [Diagnostic(*row) for row in self.exchange(source, LINT_COMPILE_WAIT_S)]
+        except TimeoutError:
+            return f"the compiler did not finish within {LINT_COMPILE_WAIT_S} s"
         except (EOFError, OSError):
-            reason = f"the compiler died of it: more than {LINT_COMPILE_CPU_S} s of processor time, or too much memory"
-        self._stop()
-        return reason
-
-    def _start(self) -> None:
-        self._pipe, theirs = self._context.Pipe()
-        self._child = self._context.Process(target=_serve, args=(theirs,), daemon=True)
-        self._child.start()
-        theirs.close()
-
-    def _stop(self) -> None:
-        if self._child is not None:
-            self._child.kill()
-            self._child.join()
-        if self._pipe is not None:
-            self._pipe.close()
-        self._child = self._pipe = None
+            return f"the compiler died of it: more than {LINT_COMPILE_CPU_S} s of processor time, or too much memory"
 
 
 def _finding(file: LintedFile, one: Diagnostic) -> Finding:

@@ -11,7 +11,6 @@ child is cut in half until the guilty ones are found.
 3. A rule that matches every probe matches everything, and is refused.
 """
 
-import multiprocessing
 import random
 import resource
 import time
@@ -19,11 +18,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import yara_x
 
+from ringfence.author.asked_child import AskedChild
 from ringfence.author.yara_source import first_line
 from ringfence.detect.file_type import MAGICS, FileClass
 from ringfence.model.limits import (
@@ -59,19 +58,11 @@ class _BatchResult:
     slow_ms: int
 
 
-class Prober:
+class Prober(AskedChild):
     """Holds the child.  Use as a context manager."""
 
     def __init__(self) -> None:
-        self._context = multiprocessing.get_context("spawn")
-        self._child: BaseProcess | None = None
-        self._pipe: Connection | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop()
+        super().__init__(_serve)
 
     def reasons(self, candidates: Sequence[Candidate], step: Callable[[int], None] = lambda _: None) -> list[str]:
         """Why each candidate is refused, or "".  `step` hears how many more are done."""
@@ -106,35 +97,14 @@ class Prober:
 
     def _ask(self, batch: Sequence[Candidate]) -> _BatchResult | str:
         """The child's answer, or why there is none."""
-        if self._child is None or self._pipe is None:
-            self._start()
-        pipe = self._pipe
-        if pipe is None:  # pragma: no cover - _start sets it
-            return "no child"
         try:
-            pipe.send([(one.source, one.file_class.value) for one in batch])
-            if pipe.poll(RULE_PROBE_WAIT_S):
-                reasons, slow_ms = pipe.recv()
-                return _BatchResult(reasons, slow_ms)
-            self._stop()
+            question = [(one.source, one.file_class.value) for one in batch]
+            reasons, slow_ms = self.exchange(question, RULE_PROBE_WAIT_S)
+        except TimeoutError:
+            return f"the engine did not finish within {RULE_PROBE_WAIT_S} s"
         except (EOFError, OSError):
-            self._stop()
             return "the engine died on it"
-        return f"the engine did not finish within {RULE_PROBE_WAIT_S} s"
-
-    def _start(self) -> None:
-        self._pipe, theirs = self._context.Pipe()
-        self._child = self._context.Process(target=_serve, args=(theirs,), daemon=True)
-        self._child.start()
-        theirs.close()
-
-    def _stop(self) -> None:
-        if self._child is not None:
-            self._child.kill()
-            self._child.join()
-        if self._pipe is not None:
-            self._pipe.close()
-        self._child = self._pipe = None
+        return _BatchResult(reasons, slow_ms)
 
 
 def _serve(pipe: Connection) -> None:

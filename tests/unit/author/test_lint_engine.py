@@ -59,8 +59,8 @@ def test_a_file_that_costs_too_much_names_the_rule_that_does() -> None:
 def test_a_child_that_is_gone_is_told_of() -> None:
     with EngineChild() as engine:
         assert engine.findings(file_of(FINE)) == []
-        child = engine._child
-        assert child is not None
+        assert engine._running is not None
+        child = engine._running[0]
         child.kill()
         child.join()
         (finding,) = engine.findings(file_of("// nothing"))
