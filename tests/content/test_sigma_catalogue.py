@@ -42,6 +42,8 @@ ELSEWHERE: Final = {
     "sigma/matchers-differ": "tests/unit/author/test_sigma_trial.py: a matcher that lies",
     "sigma/matches-everything": "tests/unit/author/test_sigma_source.py: a keyword that is a star",
     "sigma/noise": "tests/unit/author/test_sigma_trial.py: every compiler run",
+    "sigma/recorded-cost": "tests/unit/author/test_sigma_recorded.py: one rule takes more than its share",
+    "sigma/recorded-noise": "tests/unit/author/test_prove_events.py: 2 of 50 recorded events",
     "sigma/size": "tests/unit/author/test_sigma_source.py: a megabyte, 20,001 values",
     "sigma/slow": "tests/unit/author/test_sigma_trial.py: a thousand texts",
 }

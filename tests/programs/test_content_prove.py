@@ -161,6 +161,21 @@ def test_what_is_no_content_is_not_proven(tmp_path: Path) -> None:
     assert prove(source, tmp_path / "cache", "--json", "--sarif").returncode == 2
 
 
+def test_of_a_directory_that_cannot_be_built_everything_is_told_and_nothing_written(tmp_path: Path) -> None:
+    source = content(tmp_path / "content", 'import "console" rule Told { condition: console.log(1) }', "Nobody: []\n")
+    report, output = tmp_path / "proof.html", tmp_path / "good.release"
+    done = prove(source, tmp_path / "cache", "--report", str(report), "-o", str(output), "--json")
+    assert (done.returncode, done.stderr) == (1, "")
+    told = json.loads(done.stdout)
+    assert (told["verdict"], told["proof"], told["release_sha256"]) == ("refused", None, "")
+    assert {"source/self-test", "yara/module"} <= {finding["code"] for finding in told["findings"]}
+    assert not report.exists()
+    assert not output.exists()
+    plain = prove(source, tmp_path / "cache")
+    assert plain.returncode == 1
+    assert "nothing of it was tried and no proof is written" in plain.stdout
+
+
 def test_a_supported_build_whose_engine_is_not_given_closes_its_gate(tmp_path: Path) -> None:
     contracts = tmp_path / "contracts"
     contracts.mkdir()

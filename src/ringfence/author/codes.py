@@ -58,6 +58,7 @@ CONTRACT_CODES: Final[dict[str, str]] = {
 }
 
 SOURCE_CODES: Final[dict[str, str]] = {
+    "source/build": "The content cannot be built: no release came of it that could be tried.",
     "source/file": "A file is too large, not text, or one of too many.",
     "source/head": "`content.yaml` does not say what a release must say.",
     "source/self-test": "A self-test cannot be read, contradicts another, or is for a rule that is not there.",

@@ -147,7 +147,7 @@ class _Lint:
                 try:
                     tests += sigma_tests.read_event_tests(name, text)
                 except ContentRefused as refusal:
-                    self.findings.append(_of_refusal(refusal, name, "sigma/self-test"))
+                    self.findings.append(finding_of_refusal(refusal, name, "sigma/self-test"))
         sources = []
         for name, text in texts.items():
             self.progress(name)
@@ -229,21 +229,21 @@ class _Lint:
         try:
             return source_files(self.directory / folder, suffixes)
         except ContentRefused as refusal:
-            self.findings.append(_of_refusal(refusal, folder, "source/file"))
+            self.findings.append(finding_of_refusal(refusal, folder, "source/file"))
             return []
 
     def _text(self, path: Path, name: str) -> str | None:
         try:
             return read_text(path, name)
         except ContentRefused as refusal:
-            self.findings.append(_of_refusal(refusal, name, "source/file"))
+            self.findings.append(finding_of_refusal(refusal, name, "source/file"))
             return None
 
     def _document(self, path: Path, name: str) -> Document | None:
         try:
             return read_yaml(path, name)
         except ContentRefused as refusal:
-            self.findings.append(_of_refusal(refusal, name, "source/yaml"))
+            self.findings.append(finding_of_refusal(refusal, name, "source/yaml"))
             return None
 
     def _problems(self, name: str, document: Document, problems: Iterable[Problem], code: str) -> None:
@@ -253,8 +253,8 @@ class _Lint:
             self.findings.append(Finding(name, place.line, place.column, code, Level.ERROR, rule, problem.text))
 
 
-def _of_refusal(refusal: RingfenceError, name: str, code: str) -> Finding:
-    """A refusal of a reader as a finding; its position is `line` or `line:column`."""
+def finding_of_refusal(refusal: RingfenceError, name: str, code: str) -> Finding:
+    """A refusal of a reader as a finding in the file `name`; its position is `line` or `line:column`."""
     position = refusal.position if isinstance(refusal, ContentRefused) else ""
     line, _, column = position.partition(":")
     what = refusal.what.removeprefix(f"{name}:{position}: ").removeprefix(f"{name}: ")

@@ -5,7 +5,8 @@ A rule goes into the pack of a class only if its condition cannot be true for a 
 1. `uint16(0) == 0x5A4D` and its kin require their bytes at the beginning.
 2. `$a at 0` requires the beginning of `$a`, if that is fixed (no wildcard, no case folding, no other encoding).
 3. The name of another rule requires what that rule requires.
-4. `x and y` requires what x or y requires; `x or y` only what both do; brackets change nothing.
+4. `x and y` requires what x or y requires; `x or y` only what both do; brackets change nothing, as far as
+   `RULE_CONDITION_DEPTH_MAX`: what is nested deeper is not looked at.
 5. Everything else requires nothing: the rule is of class "any", which is slower but never wrong.
 """
 
@@ -15,6 +16,7 @@ from typing import Final
 
 from ringfence.author.yara_source import PatternText, SourceRule, unescaped
 from ringfence.detect.file_type import MAGICS, FileClass
+from ringfence.model.limits import RULE_CONDITION_DEPTH_MAX
 
 _READERS: Final[Mapping[str, tuple[int, str]]] = {
     f"{sign}int{bits}{order}": (bits // 8, "big" if order else "little")
@@ -31,7 +33,7 @@ _NUMBER: Final = re.compile(r"0x[0-9A-Fa-f]+|[0-9]+")
 def required_class(rule: SourceRule, others: Mapping[str, FileClass]) -> FileClass:
     """The class that `rule` provably requires, or ANY.  `others`: the classes of rules that it may refer to."""
     beginnings = {pattern.name: _beginning(pattern) for pattern in rule.patterns}
-    return _of_terms(rule.terms, beginnings, others)
+    return _of_terms(rule.terms, beginnings, others, 0)
 
 
 def class_of_prefix(prefix: bytes) -> FileClass:
@@ -39,14 +41,18 @@ def class_of_prefix(prefix: bytes) -> FileClass:
     return next((kind for magic, kind in MAGICS if prefix.startswith(magic)), FileClass.ANY)
 
 
-def _of_terms(terms: Sequence[str], beginnings: Mapping[str, bytes], others: Mapping[str, FileClass]) -> FileClass:
+def _of_terms(
+    terms: Sequence[str], beginnings: Mapping[str, bytes], others: Mapping[str, FileClass], depth: int
+) -> FileClass:
     """Rule 4: alternatives must agree; of conditions that all hold, one is enough."""
+    if depth > RULE_CONDITION_DEPTH_MAX:
+        return FileClass.ANY
     kinds = {
         next(
             (
                 kind
                 for part in _split(branch, "and")
-                if (kind := _of_part(part, beginnings, others)) is not FileClass.ANY
+                if (kind := _of_part(part, beginnings, others, depth)) is not FileClass.ANY
             ),
             FileClass.ANY,
         )
@@ -55,10 +61,12 @@ def _of_terms(terms: Sequence[str], beginnings: Mapping[str, bytes], others: Map
     return kinds.pop() if len(kinds) == 1 else FileClass.ANY
 
 
-def _of_part(part: Sequence[str], beginnings: Mapping[str, bytes], others: Mapping[str, FileClass]) -> FileClass:
+def _of_part(
+    part: Sequence[str], beginnings: Mapping[str, bytes], others: Mapping[str, FileClass], depth: int
+) -> FileClass:
     """What one operand of `and` requires."""
     if len(part) > 2 and part[0] == "(" and _closing(part) == len(part) - 1:  # noqa: PLR2004
-        return _of_terms(part[1:-1], beginnings, others)
+        return _of_terms(part[1:-1], beginnings, others, depth + 1)
     match list(part):
         case [name]:
             return others.get(name, FileClass.ANY)

@@ -8,7 +8,7 @@ import platform
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,10 +23,11 @@ from ringfence import __version__
 from ringfence.author.build import build_release, with_waivers
 from ringfence.author.codes import CODES
 from ringfence.author.content_dir import RULE_SUFFIXES, read_directory, read_text, source_files
+from ringfence.author.content_head import CONTENT_FILE
 from ringfence.author.contract_files import read_contracts
-from ringfence.author.finding import finding_facts, finding_line
+from ringfence.author.finding import Finding, finding_facts, finding_line, in_order
 from ringfence.author.goodware import Batch, batches_of, files_below, listed, package_files
-from ringfence.author.lint import LintResult, lint_directory
+from ringfence.author.lint import LintResult, finding_of_refusal, lint_directory, reasons_of
 from ringfence.author.proof_cache import ProofCache
 from ringfence.author.proof_tasks import Trouble
 from ringfence.author.proof_units import UnitReader
@@ -41,7 +42,7 @@ from ringfence.detect.supplied import ENGINE
 from ringfence.host.tree_walk import shown
 from ringfence.host.vital import PATHS
 from ringfence.model.contract import Need, SensorContract
-from ringfence.model.errors import PathRefused, UsageRefused
+from ringfence.model.errors import ContentRefused, PathRefused, UsageRefused
 from ringfence.model.limits import PROOF_PROGRAMS_BYTES_MAX, PROOF_WORKERS_MAX
 from ringfence.model.proof import CheckName, CheckOutcome, EngineFacts, MachineFacts, Proof, Verdict
 from ringfence.model.release import Release
@@ -121,7 +122,8 @@ def command(
 
     Each rule alone and all together on hostile inputs; every file of this machine's packages; self-tests; the same
     result twice; the fast path against the plain engine; every older engine named.  A step that is skipped is a gate
-    that failed.  What was done before an interruption is not done again.
+    that failed.  What was done before an interruption is not done again.  Of a directory that cannot be built every
+    finding is told, and nothing is written.
 
     \b
     Example:
@@ -131,7 +133,7 @@ def command(
     Exit status:
       0   proven: a host may take RELEASE
       1   refused: every reason is printed as file:line:column: code: text
-      65  SOURCE cannot be read as content, or a recording as events
+      65  SOURCE is a file and no release, or a recording holds no events
       66  SOURCE, or a directory, interpreter or recording named, is not there
     """
     _check_usage(workers, as_json=as_json, as_sarif=as_sarif)
@@ -139,7 +141,14 @@ def command(
     inventory = read_contracts(contracts) if contracts is not None else ()
     recorded = read_recordings(events or [])
     with _bar() as step, ProofCache(_cache_directory(cache, no_cache=no_cache)) as memory:
-        (release, places), lint = _read(source, memory, step), _lint(source, inventory, step)
+        lint = _lint(source, inventory, step)
+        try:
+            release, places = _read(source, memory, step)
+        except ContentRefused as refusal:
+            if lint is None:
+                raise
+            _tell_unbuilt(source, lint, refusal, as_json=as_json, as_sarif=as_sarif)
+            raise SystemExit(REFUSED) from refusal
         batches = _goodware(goodware or [], packages=packages)
         proof = _prove(release, places, lint, batches, recorded, memory, engines, inventory,
                        workers or os.cpu_count() or 1, step)  # fmt: skip
@@ -304,19 +313,10 @@ def _write(release: Release, proof: Proof, data: bytes, output: Path | None, pro
 def _tell(proof: Proof, data: bytes, written: str, *, as_json: bool, as_sarif: bool) -> None:
     findings = findings_of(proof)
     if as_sarif:
-        reasons = {waiver.sha256: waiver.reason for waiver in proof.waivers}
-        log = sarif_log(findings, tool="ringfence content prove", version=__version__, codes=CODES, reasons=reasons)
-        print(json.dumps(log))
+        _tell_sarif(findings, {waiver.sha256: waiver.reason for waiver in proof.waivers})
         return
     if as_json:
-        facts: dict[str, Any] = {
-            "verdict": proof.verdict,
-            "release_sha256": written,
-            "proof_sha256": hashlib.sha256(data).hexdigest(),
-            "proof": json.loads(data),
-            "findings": [finding_facts(finding) for finding in findings],
-        }
-        print(json.dumps(facts))
+        _tell_json(proof.verdict, findings, hashlib.sha256(data).hexdigest(), json.loads(data), written)
         return
     for finding in findings:
         print(shown(finding_line(finding)))
@@ -328,6 +328,42 @@ def _tell(proof: Proof, data: bytes, written: str, *, as_json: bool, as_sarif: b
     print(f"{proof.name} version {proof.version}: {proof.verdict}" + (f", {refusing} gates closed" if refusing else ""))
     if written:
         print(f"sha256 {written}")
+
+
+def _tell_unbuilt(source: Path, lint: LintResult, refusal: ContentRefused, *, as_json: bool, as_sarif: bool) -> None:
+    """What is wrong with a directory of which no release comes: what the lint says of it, which is all at once, and
+    what the build stumbled over where the lint is content.
+    """
+    findings = lint.findings
+    if not lint.refused:
+        findings = in_order([*findings, finding_of_refusal(refusal, refusal.file or CONTENT_FILE, "source/build")])
+    if as_sarif:
+        _tell_sarif(findings, reasons_of(lint.waivers))
+        return
+    if as_json:
+        _tell_json(Verdict.REFUSED, findings, "", None, "")
+        return
+    for finding in findings:
+        print(shown(finding_line(finding)))
+    print(f"{shown(str(source))}: refused: it cannot be built, so nothing of it was tried and no proof is written")
+
+
+def _tell_sarif(findings: Sequence[Finding], reasons: Mapping[str, str]) -> None:
+    log = sarif_log(findings, tool="ringfence content prove", version=__version__, codes=CODES, reasons=reasons)
+    print(json.dumps(log))
+
+
+def _tell_json(
+    verdict: Verdict, findings: Sequence[Finding], proof_sha256: str, proof: dict[str, Any] | None, written: str
+) -> None:
+    facts = {
+        "verdict": verdict,
+        "release_sha256": written,
+        "proof_sha256": proof_sha256,
+        "proof": proof,
+        "findings": [finding_facts(finding) for finding in findings],
+    }
+    print(json.dumps(facts))
 
 
 @contextmanager

@@ -107,6 +107,8 @@ def class_of(condition: str) -> FileClass:
         ("$_word and uint16(0) == 0x5a4d or $_mz", FileClass.ANY),
         ("not uint16(0) == 0x5a4d", FileClass.ANY),
         ("uint16(0) == 0x457f", FileClass.ANY),
+        ("(" * 40 + "uint16(0) == 0x5a4d" + ")" * 40, FileClass.PE),
+        ("(" * 3_000 + "uint16(0) == 0x5a4d" + ")" * 3_000, FileClass.ANY),
         ("$_wild at 0", FileClass.ANY),
         ("$_any_case at 0", FileClass.ANY),
         ("$_wide at 0", FileClass.ANY),

@@ -8,7 +8,7 @@ rule Weak_Alert {
         reference = "https://attack.mitre.org/techniques/T1059/"
         licence = "Apache-2.0"
     strings:
-        $a = "chmod"
+        $a = "q~z"
     condition:
         $a
 }
