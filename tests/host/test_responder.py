@@ -71,7 +71,9 @@ def test_answers_for_want_of_time_or_room_are_counted_as_such(file: Path, monkey
         assert (counters.deadline_passed, counters.queue_full) == (1, 0)
         world.room.empty_at_ns = time.monotonic_ns()
         monkeypatch.setattr(limits, "QUESTIONS_PENDING_MAX", -1)
-        assert world.ask(file) == ALLOW
+        another = file.with_name("another")
+        another.write_bytes(b"content")
+        assert world.ask(another) == ALLOW
         assert (counters.deadline_passed, counters.queue_full) == (1, 1)
         assert (counters.allowed_unknown, counters.cache_hits) == (2, 0)
 
@@ -169,6 +171,29 @@ def test_what_waited_too_long_goes_on_unscanned(file: Path) -> None:
         assert world.ask(file) == ALLOW
         assert [case.plan.skipped for case in world.cases] == [UnknownReason.DEADLINE_PASSED]
         assert world.room.counters.scans == 0
+
+
+def test_who_has_waited_for_a_program_until_the_deadline_does_not_wait_for_its_first_read(file: Path) -> None:
+    with gate_world() as world:
+        world.room.empty_at_ns = 1  # as after a scan that did not come back
+        assert world.ask(file, mask=EXEC_PERMISSION) == ALLOW
+        world.room.empty_at_ns = time.monotonic_ns()
+        assert world.ask(file) == ALLOW
+        assert world.room.counters.scans == 0
+        assert world.room.counters.deadline_passed == 2
+        file.write_bytes(b"something else")  # another version is another question
+        world.scanner.answer(first_job(world), Outcome.MALICIOUS)
+        assert world.ask(file) == DENY
+
+
+def test_what_a_process_has_waited_for_ends_with_the_release(file: Path) -> None:
+    with gate_world() as world:
+        world.room.empty_at_ns = 1
+        assert world.ask(file) == ALLOW
+        world.room.empty_at_ns = time.monotonic_ns()
+        world.room.state.new_release(0)
+        world.scanner.answer(first_job(world), Outcome.MALICIOUS)
+        assert world.ask(file) == DENY
 
 
 def test_every_descriptor_of_an_event_is_closed(file: Path) -> None:

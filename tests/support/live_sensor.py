@@ -317,6 +317,11 @@ def running(root: Path) -> "partial[Met]":
     return partial(_run, root)
 
 
+def starting(program: Path) -> "partial[Met]":
+    """Become the program at this path; over when it has ended."""
+    return partial(_start, program)
+
+
 def meet(acts: "list[partial[Met]]", patience_s: float = PATIENCE_S) -> list[Opened]:
     """Do all of it at the same time, one process each.  Raises AssertionError when one hangs."""
     openers = [Opener(act) for act in acts]
@@ -369,6 +374,14 @@ def _read(path: Path) -> Met:
     except PermissionError:
         return _REFUSED, time.monotonic_ns()
     return _WORKED, time.monotonic_ns()
+
+
+def _start(program: Path) -> Met:
+    try:
+        status = subprocess.run([program], check=False).returncode
+    except PermissionError:
+        return _REFUSED, time.monotonic_ns()
+    return _WORKED if status == 0 else b"status-%d" % status, time.monotonic_ns()
 
 
 def _run(root: Path) -> Met:

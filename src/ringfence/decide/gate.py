@@ -23,6 +23,7 @@ from enum import IntEnum, unique
 from typing import Final, NamedTuple
 
 from ringfence.decide.breaker import Breaker, Judgement, Tripped
+from ringfence.decide.overdue import Overdue
 from ringfence.decide.strikes import Strikes
 from ringfence.decide.verdict_cache import FileKey, FileLook, Remembered, VerdictCache
 from ringfence.model import limits
@@ -115,6 +116,7 @@ class GateState:
     strikes: Strikes = field(
         default_factory=lambda: Strikes(strikes_max=limits.STRIKES_MAX, entries_max=limits.STRIKE_ENTRIES_MAX)
     )
+    overdue: Overdue = field(default_factory=Overdue)
     breaker: Breaker = field(default_factory=Breaker)
     churn: dict[FileKey, tuple[int, int]] = field(default_factory=dict)
     """Files scanned clean -> (versions scanned in a row, monotonic ms of the last).  Bounded by `CHURN_FILES_MAX`."""
@@ -124,6 +126,7 @@ class GateState:
         self.activated_ns = activated_ns
         self.cache.clear()
         self.strikes.clear()
+        self.overdue.clear()
         self.breaker.reset()
         self.churn.clear()
 

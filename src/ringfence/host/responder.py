@@ -131,7 +131,7 @@ class Responder:
         executes = bool(mask & EXEC_PERMISSION)
         question = room.look(descriptor, executes=executes, pid=pid)
         now_ms = read_ns // _NANOSECONDS
-        budget_ms = QUESTION_DEADLINE_MS - (read_ns - room.empty_at_ns) // _NANOSECONDS
+        budget_ms = self._budget_ms(question, pid, read_ns)
         plan = on_question(room.state, question, budget_ms=budget_ms, pending=pending, now_ms=now_ms)
         rule = job = 0
         quarantined = False
@@ -160,14 +160,27 @@ class Responder:
         else:
             self._reply(descriptor, fanotify.ALLOW)
         if plan.skipped is not _NOT_SKIPPED:
-            self._report(Case(plan, question, descriptor, pid, source_of(mask), job, rule, quarantined))
-            if job:  # somebody was asked: what is skipped without that harms nobody
-                pair = (question.key, question.look)
-                room.suspects.note(pair, descriptor, job, PURPOSE_SYNCHRONOUS, plan.skipped)
+            self._tell_skipped(Case(plan, question, descriptor, pid, source_of(mask), job, rule, quarantined))
         if room.shadow is not None:
             room.shadow.offer(descriptor, question)
         if plan.rescan and not room.rescan(descriptor) and plan.mark is not _NO_MARK:
             room.unlearn(descriptor, question)  # nobody is going to scan it: the next question must come
+
+    def _budget_ms(self, question: Question, pid: int, read_ns: int) -> int:
+        """What is left of the deadline: nothing where the asker has spent it on the question before."""
+        overdue = self._room.state.overdue
+        if overdue and overdue.covers(pid, question.key, question.look, read_ns // _NANOSECONDS):
+            return 0
+        return QUESTION_DEADLINE_MS - (read_ns - self._room.empty_at_ns) // _NANOSECONDS
+
+    def _tell_skipped(self, case: Case) -> None:
+        """Report a file that went on without a verdict, and remember who is to blame, and who has waited."""
+        room, (key, look, *_) = self._room, case.question
+        if case.plan.skipped is UnknownReason.DEADLINE_PASSED:
+            room.state.overdue.note(case.pid, key, look, time.monotonic_ns() // _NANOSECONDS)
+        self._report(case)
+        if case.job:  # somebody was asked: what is skipped without that harms nobody
+            room.suspects.note((key, look), case.descriptor, case.job, PURPOSE_SYNCHRONOUS, case.plan.skipped)
 
     def _scan(self, question: Question, descriptor: int, budget_ms: int, now_ms: int) -> tuple[Plan, int, int, bool]:
         room, slot = self._room, self._slot

@@ -83,6 +83,13 @@ STRIKES_MAX: Final = 3
 STRIKE_ENTRIES_MAX: Final = 4_096
 """Pairs under observation: faults are rare, an attacker's are bounded by his files."""
 
+OVERDUE_MEMORY_MS: Final = 2_000
+"""How long a process that has waited in vain for a file does not wait for that version again: longer than the questions
+of one start or one read are apart, short enough that the file is soon scanned again while somebody waits."""
+
+OVERDUE_ENTRIES_MAX: Final = 1_024
+"""Such waits in memory: each answering thread adds at most one in `QUESTION_DEADLINE_MS`, but for a full queue's."""
+
 OWN_FILES_MAX: Final = 60_000
 """Files of the interpreter and of Ringfence that are vital by identity."""
 
