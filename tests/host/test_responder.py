@@ -260,6 +260,39 @@ def test_the_old_releases_last_word_is_not_kept(file: Path) -> None:
         other.close()
 
 
+def test_an_old_scanner_is_gone_before_the_new_release_counts(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else its word would pass for the new release's: `answered_generation`, the cache and the known digests."""
+    with gate_world() as world:
+        seen: list[int] = []
+        monkeypatch.setattr(world.room.slots, "use_zygote", lambda _: seen.append(world.room.release_generation))
+        before = world.room.release_generation
+        world.room.change_release(1, None)
+        assert seen == [before]
+        assert world.room.release_generation == before + 1
+        assert world.marks.acts == [("forget_files", 0)]
+
+
+def test_what_a_file_did_to_an_old_release_is_not_held_against_it_or_the_new_one(file: Path) -> None:
+    with gate_world() as world:
+        fresh = FakeScanner()
+
+        def change_release() -> None:
+            world.scanner.take()
+            world.room.change_release(1, None)
+            world.room.slots.slots[0].link = fresh.link
+            world.scanner.end.close()
+
+        thread = threading.Thread(target=change_release)
+        thread.start()
+        assert world.ask(file) == ALLOW
+        thread.join()
+        assert [case.plan.skipped for case in world.cases] == [UnknownReason.SCANNER_DIED]
+        assert len(world.room.state.strikes) == 0
+        assert [fault.generation for fault in world.room.faults] == [world.room.release_generation - 1]
+        assert world.room.slots.slots[0].link is fresh.link, "the new scanner has done nothing"
+        fresh.close()
+
+
 @pytest.mark.parametrize("remembered", [False, True])
 def test_what_is_silenced_while_the_release_changes_asks_again(file: Path, *, remembered: bool) -> None:
     with gate_world() as world:

@@ -47,7 +47,7 @@ def faults(world: GateWorld, told: Told) -> ScannerFaults:
 def failed(world: GateWorld, reason: UnknownReason, changed_ns: int = 0, inode: int = 4) -> None:
     """The scanner of the first slot fails on a file that changed then."""
     question = QUESTION._replace(key=(3, inode), look=(0, changed_ns, 5))
-    world.room.failed(world.room.slots.slots[0], question, reason)
+    world.room.failed(world.room.slots.slots[0], question, reason, world.room.release_generation)
 
 
 @pytest.mark.parametrize(("status", "expected"), [(CRASHED, FAULT_DIED), (70 << 8, FAULT_DIED), (KILLED, FAULT_KILLED),

@@ -106,7 +106,7 @@ def test_every_slot_is_filled(slots: ScannerSlots, zygote: FakeZygote) -> None:
 
 def test_a_fault_replaces_one_scanner_and_kills_the_old_one(slots: ScannerSlots, zygote: FakeZygote) -> None:
     filled(slots, zygote)
-    slots.fault(slots.slots[1])
+    slots.fault(slots.slots[1], slots.slots[1].link)
     slots.replace_faulty()
     assert zygote.requests() == [("kill", 1), ("spawn", 1)]
     assert slots.slots[1].borrow(0) is None
@@ -117,8 +117,8 @@ def test_a_fault_replaces_one_scanner_and_kills_the_old_one(slots: ScannerSlots,
 
 def test_two_faults_of_one_slot_ask_once(slots: ScannerSlots, zygote: FakeZygote) -> None:
     filled(slots, zygote)
-    slots.fault(slots.slots[1])
-    slots.fault(slots.slots[1])
+    slots.fault(slots.slots[1], slots.slots[1].link)
+    slots.fault(slots.slots[1], slots.slots[1].link)
     slots.replace_faulty()
     assert zygote.requests() == [("kill", 1), ("spawn", 1)]
     slots.replace_faulty()
@@ -168,7 +168,7 @@ def test_a_lost_zygote_leaves_the_slots_for_the_next(slots: ScannerSlots, zygote
     slots.zygote_lost()
     assert slots.zygote is None
     assert [slot.pending for slot in slots.slots] == [None] * 4
-    slots.fault(slots.slots[0])
+    slots.fault(slots.slots[0], slots.slots[0].link)
     slots.replace_faulty()
     other = FakeZygote()
     filled(slots, other)
@@ -179,7 +179,7 @@ def test_a_lost_zygote_leaves_the_slots_for_the_next(slots: ScannerSlots, zygote
 def test_a_zygote_that_is_gone_is_noticed_when_it_is_asked(slots: ScannerSlots, zygote: FakeZygote) -> None:
     filled(slots, zygote)
     zygote.end.close()
-    slots.fault(slots.slots[0])
+    slots.fault(slots.slots[0], slots.slots[0].link)
     slots.replace_faulty()
     assert slots.zygote is None
     assert slots.slots[0].pending is None
@@ -189,7 +189,7 @@ def test_a_zygote_that_does_not_read_blocks_nobody(slots: ScannerSlots, zygote: 
     filled(slots, zygote)
     for _ in range(2_000):
         scanner_slots._drop_pending(slots.slots[0])
-        slots.fault(slots.slots[0])
+        slots.fault(slots.slots[0], slots.slots[0].link)
         slots.replace_faulty()
     assert slots.restarts == 2_000
 
@@ -236,8 +236,8 @@ def test_faults_from_many_threads_end_with_every_slot_filled(slots: ScannerSlots
 
     def faulty(slot: Slot) -> None:
         for _ in range(300):
-            if slot.borrow(1) is not None:
-                slots.fault(slot)
+            if (link := slot.borrow(1)) is not None:
+                slots.fault(slot, link)
 
     threads = [threading.Thread(target=faulty, args=(slot,)) for slot in slots.slots]
     for thread in threads:

@@ -210,13 +210,14 @@ class Ahead:
 
     def _settle(self, flying: InFlight, answered: Answered, now: int) -> None:
         room, question, waiting = self._room, flying.question, flying.waiting
+        known = room.known  # first of all: what an old release calls clean must never be known to a new one
         if flying.generation != room.release_generation:
             self._queue.appendleft(waiting)  # the release before spoke: ask the new one
             return
         room.counters.ahead_scans += 1
         wanted = FLAG_DIGEST | FLAG_DEEP
         if answered.verdict.outcome is Outcome.CLEAN and answered.flags & (wanted | FLAG_KNOWN) == wanted:
-            room.known.add(answered.digest)
+            known.add(answered.digest)
         vital = answered.verdict.outcome is Outcome.MALICIOUS and question.key in room.vital_files
         with room.judging:
             plan = on_ahead_verdict(room.state, question, answered.verdict, vital=vital, now_ms=now)
@@ -256,10 +257,11 @@ class Ahead:
         flying = self._flying.popleft()
         # a starved machine makes the idle scanner late on any file: that is not the file's fault, and no strike
         slow = reason is UnknownReason.DEADLINE_PASSED
-        plan, quarantined = on_no_verdict(self._room.state, flying.question, reason, strike=not slow)
+        strike = not slow and flying.generation == self._room.release_generation
+        plan, quarantined = on_no_verdict(self._room.state, flying.question, reason, strike=strike)
         self._room.counters.pairs_quarantined += quarantined
         if not slow:
-            self._room.failed(self._slot, flying.question, reason)
+            self._room.failed(self._slot, flying.question, reason, flying.generation)
         case = Case(
             plan, flying.question, flying.waiting.descriptor, 0, flying.waiting.source, flying.job, 0, quarantined
         )
@@ -275,8 +277,7 @@ class Ahead:
         self._fault(link)
 
     def _fault(self, link: ScannerLink) -> None:
-        if self._slot.link is link:
-            self._room.slots.fault(self._slot)
+        self._room.slots.fault(self._slot, link)
         self._requeue()
         self._link = None
 

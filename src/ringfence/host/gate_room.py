@@ -17,6 +17,7 @@ from ringfence.decide.gate import GateState, MarkWish, Plan, Question
 from ringfence.decide.hot import HotFiles
 from ringfence.host.known_table import KnownTable
 from ringfence.host.marks import Marks
+from ringfence.host.channel import Channel
 from ringfence.host.quick_calls import nobody_writes
 from ringfence.host.scanner_slots import ScannerSlots, Slot
 from ringfence.host.shadow import Shadow
@@ -146,11 +147,25 @@ class GateRoom:
         except OSError:
             return True  # too long to be spelled: it may be below a path that fails closed
 
-    def failed(self, slot: Slot, question: Question, reason: UnknownReason) -> None:
-        """A scanner failed on this file: the main thread finds out what became of it."""
+    def change_release(self, activated_ns: int, zygote: Channel | None, known: KnownTable | None = None) -> None:
+        """Another release, or none: every verdict is forgotten, every file asks again.  Main thread only.
+
+        The slots are emptied before the generation changes: a thread that reads the new one meets no scanner of the
+        release before, whose word would pass for the new one's.  What is asked for in between is asked for again.
+        """
+        self.slots.use_zygote(zygote)
+        with self.judging:
+            self.release_generation += 1
+            if known is not None:
+                self.known = known
+            self.state.new_release(activated_ns)
+        self.marks.forget_files()
+
+    def failed(self, slot: Slot, question: Question, reason: UnknownReason, generation: int) -> None:
+        """A scanner failed on this file: the main thread finds out what became of it.  `generation`: whose it was."""
         older = question.look[1] < self.state.activated_ns
         size_bytes = question.look[2]
-        self.faults.append(Fault(slot, slot.pid, reason, question.key, size_bytes, older, self.release_generation))
+        self.faults.append(Fault(slot, slot.pid, reason, question.key, size_bytes, older, generation))
 
     def cool(self, key: tuple[int, int]) -> None:
         """End a hot file's silence: the next read asks.  Call it with `judging` held, where the file leaves `hot`."""

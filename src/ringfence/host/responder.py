@@ -185,6 +185,7 @@ class Responder:
     def _scan(self, question: Question, descriptor: int, budget_ms: int, now_ms: int) -> tuple[Plan, int, int, bool]:
         room, slot = self._room, self._slot
         self._job += 1
+        known = room.known  # first of all: what an old release calls clean must never be known to a new one
         generation = room.release_generation  # before the link: an old link must never pass for a new one
         link = slot.link
         if link is None:
@@ -198,9 +199,10 @@ class Responder:
             answered = link.ask(self._job, descriptor, question.look[2])
             self._give_way()
         except ScannerFault as fault:
-            room.failed(slot, question, fault.reason)
-            room.slots.fault(slot)
-            plan, quarantined = on_no_verdict(room.state, question, fault.reason)
+            room.failed(slot, question, fault.reason, generation)
+            room.slots.fault(slot, link)
+            strike = generation == room.release_generation  # else the file did it to a release that is gone
+            plan, quarantined = on_no_verdict(room.state, question, fault.reason, strike=strike)
             room.counters.pairs_quarantined += quarantined
             return plan, 0, self._job, quarantined
         if generation != room.release_generation:  # the old release spoke: ask the new one, in what is left of the time
@@ -216,7 +218,7 @@ class Responder:
         if verdict.outcome is _CLEAN:
             flags = answered.flags
             if flags & _WORTH_KNOWING == _NEW:
-                room.known.add(answered.digest)
+                known.add(answered.digest)
             elif flags & FLAG_KNOWN:
                 room.counters.scans_known_hash += 1
             return on_verdict(room.state, question, verdict, vital=False, now_ms=now_ms), verdict.rule, self._job, False

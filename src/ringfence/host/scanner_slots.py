@@ -97,9 +97,11 @@ class ScannerSlots:
         """The slot of the idle scanner."""
         return self.slots[-1]
 
-    def fault(self, slot: Slot) -> None:
-        """This scanner must be replaced.  Called from any thread; returns at once."""
-        link, slot.link = slot.link, None
+    def fault(self, slot: Slot, link: ScannerLink | None) -> None:
+        """This scanner must be replaced, unless it has been.  Called from any thread; returns at once."""
+        if slot.link is not link:
+            return
+        slot.link = None
         slot.filled.clear()
         if link is not None:
             link.close()

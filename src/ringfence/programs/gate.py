@@ -230,27 +230,18 @@ class Gate:
         activated_ns, release_index, whole, rules = body
         channel, known = received.descriptors
         room = self._room
+        room.change_release(int(activated_ns), Channel.adopt(channel), KnownTable(known, writable=True))
         with room.judging:
-            room.release_generation += 1
-            room.known = KnownTable(known, writable=True)
-            room.state.new_release(int(activated_ns))
             room.state.breaker.restore(decode_conviction(int(whole), bytes(rules)))
-            self._release_index = int(release_index)
+        self._release_index = int(release_index)
         os.close(known)
         self._outbox.forget_repeats()
         room.suspects.new_zygote(forget=True)
-        room.slots.use_zygote(Channel.adopt(channel))
-        room.marks.forget_files()
 
     def _use_nothing(self) -> None:
         """No release is to run: every question goes on without a verdict, and is recorded."""
-        room = self._room
-        with room.judging:
-            room.release_generation += 1
-            room.state.new_release(time.time_ns())
-            self._release_index = 0
-        room.slots.use_zygote(None)
-        room.marks.forget_files()
+        self._room.change_release(time.time_ns(), None)
+        self._release_index = 0
 
     def _obey_shadow(self, received: Received) -> None:
         """Begin to compare a candidate, or stop.  A standby compares nothing: nobody asks it anything."""
