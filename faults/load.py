@@ -69,7 +69,6 @@ def main(words: list[str]) -> int:
             refused += 1
         waited_ms = (time.monotonic() - begin) * 1000
         figures.opened(waited_ms, naps.late_ms(begin))
-        if waited_ms > 1000: open("/tmp/slow.log", "a").write(f"{time.monotonic():.2f} {role}-{number} {waited_ms:.0f}\n")
     print(json.dumps({
         "opens": figures.opens, "worst_open_ms": figures.worst_open_ms, "starved": figures.starved,
         "opens_past_deadline": figures.opens_past_deadline, "refused": refused,

@@ -17,6 +17,7 @@ from tests.support.live_sensor import (
     LiveSensor,
     Opened,
     Opener,
+    meet,
     reading,
     release_of,
     starting,
@@ -58,11 +59,20 @@ def _needed() -> None:
 def live(_needed: None) -> Iterator[LiveSensor]:
     """A sensor with rules that hang and grow on what asks for it; such files are there before it."""
     size = limits.SYNC_SCAN_BYTES_MAX // 2
-    files = {"slow": SLOW, "slow-then-not": SLOW + b" for now"}
+    files = {}
     for name in GROWING:
         content = GROW + name.encode()
         files[name] = content + CYCLE * ((2 * size - len(content)) // len(CYCLE))
     sensor = LiveSensor(release=RELEASE, files=files)
+    yield sensor
+    sensor.close()
+
+
+@pytest.fixture
+def slow(_needed: None) -> Iterator[LiveSensor]:
+    """One of its own for each test: after the first such file the rule to blame is soon left out."""
+    sensor = LiveSensor(release=RELEASE, files={"slow": SLOW, "slow-then-not": SLOW + b" for now"})
+    sensor.wait_protected()
     yield sensor
     sensor.close()
 
@@ -161,36 +171,46 @@ def test_a_scanner_that_grows_is_killed_and_replaced(live: LiveSensor) -> None:
     assert live.open(live.fresh(BAD)).refused
 
 
-def test_three_strikes_and_the_file_is_no_longer_scanned_while_somebody_waits(live: LiveSensor) -> None:
-    live.wait_protected()
-    path = live.tree / "slow"
-    _strike_out(live, path)
-    scans = live.counter("scans")
-    _assert_let_go(live.open(path))
-    live.wait_until(lambda: "pair_quarantined" in live.skipped(path))
-    assert live.counter("scans") == scans, "nobody was asked any more"
-    assert live.open(live.fresh(BAD)).refused, "other files are"
+def test_three_strikes_and_the_file_is_no_longer_scanned_while_somebody_waits(slow: LiveSensor) -> None:
+    path = slow.tree / "slow"
+    _strike_out(slow, path)
+    scans = slow.counter("scans")
+    _assert_let_go(slow.open(path))
+    slow.wait_until(lambda: "pair_quarantined" in slow.skipped(path))
+    assert slow.counter("scans") == scans, "nobody was asked any more"
+    assert slow.open(slow.fresh(BAD)).refused, "other files are"
 
 
-def test_a_program_that_nobody_can_scan_starts_after_one_deadline(live: LiveSensor) -> None:
+def test_a_program_that_nobody_can_scan_starts_after_one_deadline(slow: LiveSensor) -> None:
     """Its start asks at least twice: may it be executed, and may its first bytes be read."""
-    live.wait_protected()
-    program = live.tree / "slow-program"
+    program = slow.tree / "slow-program"
     shutil.copy("/bin/true", program.with_suffix(".part"))
     with program.with_suffix(".part").open("ab") as file:
         file.write(SLOW)
-    passed = live.counter("deadline_passed")
+    passed = slow.counter("deadline_passed")
     program.with_suffix(".part").rename(program)
     _assert_let_go(Opener(starting(program)).result())
-    assert live.counter("deadline_passed") >= passed + 2
+    assert slow.counter("deadline_passed") >= passed + 2
 
 
-def test_another_version_of_a_quarantined_file_is_scanned_again(live: LiveSensor) -> None:
-    live.wait_protected()
-    path = live.tree / "slow-then-not"
-    _strike_out(live, path)
+def test_more_programs_that_nobody_can_scan_than_there_are_scanners_start_after_one_deadline(slow: LiveSensor) -> None:
+    """While all scanners are held up, what has waited already goes on, and what waits behind them as well."""
+    programs = []
+    for number in range(8):
+        program = slow.tree / f"slow-program-{number}"
+        shutil.copy("/bin/true", program.with_suffix(".part"))
+        with program.with_suffix(".part").open("ab") as file:
+            file.write(SLOW + b"%d" % number)
+        programs.append(program.with_suffix(".part").rename(program))
+    for met in meet([starting(program) for program in programs]):
+        _assert_let_go(met)
+
+
+def test_another_version_of_a_quarantined_file_is_scanned_again(slow: LiveSensor) -> None:
+    path = slow.tree / "slow-then-not"
+    _strike_out(slow, path)
     path.write_bytes(BAD)
-    assert live.open(path).refused
+    assert slow.open(path).refused
 
 
 def test_a_quarantined_file_below_a_path_that_fails_closed_stays_refused() -> None:

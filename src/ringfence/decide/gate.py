@@ -126,7 +126,6 @@ class GateState:
         self.activated_ns = activated_ns
         self.cache.clear()
         self.strikes.clear()
-        self.overdue.clear()
         self.breaker.reset()
         self.churn.clear()
 

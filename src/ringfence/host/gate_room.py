@@ -8,16 +8,16 @@ import os
 import stat
 import threading
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from ringfence.decide.gate import GateState, MarkWish, Plan, Question
 from ringfence.decide.hot import HotFiles
+from ringfence.host.channel import Channel
 from ringfence.host.known_table import KnownTable
 from ringfence.host.marks import Marks
-from ringfence.host.channel import Channel
 from ringfence.host.quick_calls import nobody_writes
 from ringfence.host.scanner_slots import ScannerSlots, Slot
 from ringfence.host.shadow import Shadow
@@ -34,6 +34,16 @@ _NO_WISH: Final = MarkWish.NONE
 def now_ms() -> int:
     """Monotonic milliseconds."""
     return time.monotonic_ns() // 1_000_000
+
+
+class Held(NamedTuple):
+    """A question that was read and is not answered; its descriptor is whoever's who takes it."""
+
+    mask: int
+    descriptor: int
+    pid: int
+    asked_ns: int
+    """Monotonic time before which nobody can have asked it."""
 
 
 @dataclass(slots=True)
@@ -68,6 +78,12 @@ class GateRoom:
 
     waiting: set[int] = field(default_factory=set)
     """Slots whose threads saw the kernel's queue empty and wait in their read: while there is one, it still is."""
+
+    taken: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    """Events that each slot's thread has read."""
+
+    held: "deque[Held]" = field(default_factory=deque)
+    """Questions that were read while every scanner was busy, and wait for one.  Bounded by `HELD_QUESTIONS_MAX`."""
 
     empty_at_ns: int = 0
     """Last moment at which the kernel's queue of questions was seen empty."""

@@ -6,12 +6,16 @@ processors.  It reads exactly one event at a time: what it has read, no other th
 The age of a question: an event cannot be older than the last moment at which the kernel's queue was empty.  The threads
 share that moment, so that what waited behind a hung scanner has its deadline shortened by the wait.  While one of them
 waits in its read, the queue is empty; when none does, whoever comes next looks (FIONREAD) before it reads, and counts
-as waiting only if it saw nothing.
+as waiting only if it saw nothing.  Where the others have taken meanwhile all that it saw, it has waited as well.
+
+When every thread is held up, `host/usher.py` goes on reading.
 """
 
 import fcntl
 import os
 import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from ringfence.decide.gate import (
@@ -60,6 +64,12 @@ def _rounded(budget_ms: int) -> int:
     return max(step // 2, -(-budget_ms // step) * step)
 
 
+def all_held_up(responders: "Sequence[Responder]") -> bool:
+    """Whether each of them has been at one question for a while."""
+    since = [one.busy_since_ns for one in responders]
+    return all(since) and time.monotonic_ns() - max(since) >= SPARE_LOOK_MS * _NANOSECONDS
+
+
 class Responder:
     """One answering thread and its scanner's slot."""
 
@@ -78,60 +88,82 @@ class Responder:
         while True:
             self.answer_next()
 
-    def run_spare(self, pinned: "list[Responder]") -> None:
+    def run_spare(self, pinned: "Sequence[Responder]", wake_usher: Callable[[], None]) -> None:
         """Answer only while every pinned thread has been at one question for a while.
 
         A spare that waited in the read as well would be woken, and sent back to sleep, by every single question.
         """
+        held = self._room.held
         while True:
             time.sleep(SPARE_LOOK_MS / 1000)
-            while self._is_needed(pinned):
-                self.answer_next()
+            while True:
+                if held:
+                    wake_usher()
+                    with suppress(IndexError):  # the usher has settled it just now
+                        self.settle(*held.popleft(), len(held), time.monotonic_ns())
+                elif all_held_up(pinned) and self.pending():
+                    wake_usher()
+                    self.answer_next()
+                else:
+                    break
 
-    def _is_needed(self, pinned: "list[Responder]") -> bool:
-        since = [one.busy_since_ns for one in pinned]
-        if not all(since) or time.monotonic_ns() - max(since) < SPARE_LOOK_MS * _NANOSECONDS:
-            return False
-        return any(fcntl.ioctl(self._group, FIONREAD, _EMPTY_COUNT))
+    def pending(self) -> int:
+        """Questions that wait in the kernel."""
+        count_bytes = int.from_bytes(fcntl.ioctl(self._group, FIONREAD, _EMPTY_COUNT), "little")
+        return count_bytes // EVENT.size
 
     def answer_next(self) -> None:
         """Wait for one question and deal with it.  Errors of a single file never end the thread."""
-        room = self._room
-        pending = 0 if room.waiting else int.from_bytes(fcntl.ioctl(self._group, FIONREAD, _EMPTY_COUNT), "little")
-        if not pending:
-            room.waiting.add(self._slot.number)
+        if (question := self.read()) is not None:
+            self.settle(*question, time.monotonic_ns())
+
+    def read(self) -> tuple[int, int, int, int, int] | None:
+        """Wait for one event: mask, descriptor, pid, when it was asked at the earliest, how many more wait; or None."""
+        room, number = self._room, self._slot.number
+        pending = 0 if room.waiting else self.pending()
+        taken = 0
+        if pending:
+            taken = sum(room.taken.values())
+        else:
+            room.waiting.add(number)
         try:
             event = os.read(self._group, EVENT.size)
         except OSError:
             # the kernel could not open the file for us and has answered that question itself: the next one is waiting
             room.counters.overflows += 1
-            return
+            return None
         finally:
-            room.waiting.discard(self._slot.number)
-        read_ns = time.monotonic_ns()
+            room.waiting.discard(number)
+            room.taken[number] += 1
+        if pending and sum(room.taken.values()) - taken > pending:
+            pending = 0  # the others took what was there
         if not pending:
-            room.empty_at_ns = read_ns  # we were waiting: this event was taken the moment it came
+            room.empty_at_ns = time.monotonic_ns()  # we were waiting: this event was taken the moment it came
         _, _, _, _, mask, descriptor, pid = EVENT.unpack(event)
         if descriptor < 0:
             room.counters.overflows += 1
-            return
-        self.busy_since_ns = read_ns
+            return None
+        return mask, descriptor, pid, room.empty_at_ns, pending
+
+    def settle(self, mask: int, descriptor: int, pid: int, asked_ns: int, pending: int, now_ns: int) -> None:
+        """Deal with one event that was read."""
+        self.busy_since_ns = now_ns
         try:
-            self._answer(mask, descriptor, pid, pending // EVENT.size, read_ns)
+            self._answer(mask, descriptor, pid, asked_ns, pending, now_ns)
         except OSError:
             self._reply(descriptor, fanotify.ALLOW)  # the file itself cannot be looked at; a second answer is refused
         finally:
             close(descriptor)
             self.busy_since_ns = 0
 
-    def _answer(self, mask: int, descriptor: int, pid: int, pending: int, read_ns: int) -> None:
+    def _answer(self, mask: int, descriptor: int, pid: int, asked_ns: int, pending: int, now_ns: int) -> None:
         room, counters = self._room, self._room.counters
         counters.questions += 1
         generation = room.release_generation
         executes = bool(mask & EXEC_PERMISSION)
         question = room.look(descriptor, executes=executes, pid=pid)
-        now_ms = read_ns // _NANOSECONDS
-        budget_ms = self._budget_ms(question, pid, read_ns)
+        now_ms = now_ns // _NANOSECONDS
+        budget_ms = self.budget_ms(question, pid, asked_ns, now_ns)
         plan = on_question(room.state, question, budget_ms=budget_ms, pending=pending, now_ms=now_ms)
         rule = job = 0
         quarantined = False
@@ -160,27 +192,27 @@ class Responder:
         else:
             self._reply(descriptor, fanotify.ALLOW)
         if plan.skipped is not _NOT_SKIPPED:
+            now_ms, asked_ms = time.monotonic_ns() // _NANOSECONDS, asked_ns // _NANOSECONDS
+            room.state.overdue.note(pid, question.key, question.look, now_ms - asked_ms, now_ms)
             self._tell_skipped(Case(plan, question, descriptor, pid, source_of(mask), job, rule, quarantined))
         if room.shadow is not None:
             room.shadow.offer(descriptor, question)
         if plan.rescan and not room.rescan(descriptor) and plan.mark is not _NO_MARK:
             room.unlearn(descriptor, question)  # nobody is going to scan it: the next question must come
 
-    def _budget_ms(self, question: Question, pid: int, read_ns: int) -> int:
-        """What is left of the deadline: nothing where the asker has spent it on the question before."""
-        overdue = self._room.state.overdue
-        if overdue and overdue.covers(pid, question.key, question.look, read_ns // _NANOSECONDS):
-            return 0
-        return QUESTION_DEADLINE_MS - (read_ns - self._room.empty_at_ns) // _NANOSECONDS
+    def budget_ms(self, question: Question, pid: int, asked_ns: int, now_ns: int) -> int:
+        """What is left of the deadline, after what the asker has spent of it on questions before."""
+        left_ms = QUESTION_DEADLINE_MS - (now_ns - asked_ns) // _NANOSECONDS
+        if overdue := self._room.state.overdue:
+            left_ms -= overdue.waited_ms(pid, question.key, question.look, now_ns // _NANOSECONDS)
+        return left_ms
 
     def _tell_skipped(self, case: Case) -> None:
-        """Report a file that went on without a verdict, and remember who is to blame, and who has waited."""
-        room, (key, look, *_) = self._room, case.question
-        if case.plan.skipped is UnknownReason.DEADLINE_PASSED:
-            room.state.overdue.note(case.pid, key, look, time.monotonic_ns() // _NANOSECONDS)
+        """Report a file that went on without a verdict, and remember who may be to blame."""
         self._report(case)
         if case.job:  # somebody was asked: what is skipped without that harms nobody
-            room.suspects.note((key, look), case.descriptor, case.job, PURPOSE_SYNCHRONOUS, case.plan.skipped)
+            pair = (case.question.key, case.question.look)
+            self._room.suspects.note(pair, case.descriptor, case.job, PURPOSE_SYNCHRONOUS, case.plan.skipped)
 
     def _scan(self, question: Question, descriptor: int, budget_ms: int, now_ms: int) -> tuple[Plan, int, int, bool]:
         room, slot = self._room, self._slot

@@ -23,6 +23,10 @@ SCANNER_WAIT_MS: Final = 400
 SCANNERS_SPARE: Final = 1
 """Unpinned scanners beside one per processor: keep the others' questions moving while one scan is slow."""
 
+HELD_QUESTIONS_MAX: Final = 256
+"""Questions that are read while every scanner is busy, and wait for one: each keeps a descriptor open.  One more goes
+on without a verdict, as past `QUESTIONS_PENDING_MAX`."""
+
 SPARE_LOOK_MS: Final = 20
 """How often the spare thread looks whether every other one is held up; how long that must have lasted."""
 
@@ -84,8 +88,11 @@ STRIKE_ENTRIES_MAX: Final = 4_096
 """Pairs under observation: faults are rare, an attacker's are bounded by his files."""
 
 OVERDUE_MEMORY_MS: Final = 2_000
-"""How long a process that has waited in vain for a file does not wait for that version again: longer than the questions
-of one start or one read are apart, short enough that the file is soon scanned again while somebody waits."""
+"""How long the wait of a process for a file counts against its next questions about that version: longer than the
+questions of one start or one read are apart, short enough that the file is soon scanned again while somebody waits."""
+
+OVERDUE_MS_MIN: Final = 20
+"""Wait that is worth remembering: a hundredth of `QUESTION_DEADLINE_MS`."""
 
 OVERDUE_ENTRIES_MAX: Final = 1_024
 """Such waits in memory: each answering thread adds at most one in `QUESTION_DEADLINE_MS`, but for a full queue's."""

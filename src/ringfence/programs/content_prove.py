@@ -82,6 +82,14 @@ Recordings = Annotated[
         help='Events of good machines for rules over events: {"type": ..., "fields": {...}} a line; repeatable.',
     ),
 ]
+Contracts = Annotated[
+    Path | None,
+    typer.Option("--contracts", metavar="DIR", help="Contracts of every sensor build that must take the release."),
+]
+Engines = Annotated[
+    list[Path] | None,
+    typer.Option("--engine", metavar="PYTHON", help="Interpreter of an older sensor build; repeatable."),
+]
 
 
 def command(
@@ -98,14 +106,8 @@ def command(
     ] = None,
     goodware: Directories = None,
     events: Recordings = None,
-    contracts: Annotated[
-        Path | None,
-        typer.Option("--contracts", metavar="DIR", help="Contracts of every sensor build that must take the release."),
-    ] = None,
-    engine: Annotated[
-        list[Path] | None,
-        typer.Option("--engine", metavar="PYTHON", help="Interpreter of an older sensor build; repeatable."),
-    ] = None,
+    contracts: Contracts = None,
+    engine: Engines = None,
     cache: Annotated[
         Path | None, typer.Option("--cache", metavar="DIR", help="Where results are remembered; default: ~/.cache.")
     ] = None,

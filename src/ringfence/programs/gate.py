@@ -28,6 +28,7 @@ from ringfence.host.responder import Responder
 from ringfence.host.scanner_faults import ScannerFaults
 from ringfence.host.scanner_slots import ScannerSlots
 from ringfence.host.shadow import Shadow, decode_trial
+from ringfence.host.usher import Usher
 from ringfence.host.vital import vital_files
 from ringfence.model import limits
 from ringfence.model.errors import FrameRefused
@@ -83,6 +84,7 @@ class Gate:
         self._shadow_told: tuple[int, ...] = ()
         self._ahead = Ahead(self._room)
         self._responders = [Responder(self._room, slot) for slot in slots.foreground]
+        self._usher = Usher(self._room, self._responders)
         self._watched: tuple[int, Beat] | None = None
         self._armed = False
         self._ready_told = False
@@ -143,7 +145,8 @@ class Gate:
     def _beat_if_healthy(self) -> None:
         """Beat only while no thread has held one question for longer than its deadline: progress, not life."""
         now = time.monotonic_ns()
-        oldest = min((one.busy_since_ns for one in self._responders if one.busy_since_ns), default=now)
+        since = (*(one.busy_since_ns for one in self._responders), self._usher.oldest_ns)
+        oldest = min(filter(None, since), default=now)
         if now - oldest <= (limits.QUESTION_DEADLINE_MS + limits.HEARTBEAT_INTERVAL_MS) * 1_000_000:
             self._beat.beat()
 
@@ -294,7 +297,8 @@ class Gate:
         self._beat.beat()  # from here on the watchdog may kill us: it must not see the beat from before all this
         # these threads lock themselves (without a way to open files) and must start before this one is locked
         pinned, spares = self._responders[: -limits.SCANNERS_SPARE], self._responders[-limits.SCANNERS_SPARE :]
-        works = [one.run for one in pinned] + [partial(one.run_spare, pinned) for one in spares]
+        works = [one.run for one in pinned] + [partial(one.run_spare, pinned, self._usher.wake) for one in spares]
+        works.append(self._usher.run)
         for number, work in enumerate(works):
             threading.Thread(target=_locked, args=(work,), name=f"answer-{number}", daemon=True).start()
         threading.Thread(target=_locked, args=(self._ahead.run, ORDINARY_NICENESS), name="ahead", daemon=True).start()
