@@ -176,6 +176,19 @@ def test_of_a_directory_that_cannot_be_built_everything_is_told_and_nothing_writ
     assert "nothing of it was tried and no proof is written" in plain.stdout
 
 
+def test_what_the_lint_refuses_is_refused_in_a_built_release_as_well(tmp_path: Path) -> None:
+    weak = f'rule Weak {{ {META} strings: $a = "q~z" condition: $a }}'
+    source = content(tmp_path / "content", weak, TESTS + 'Weak:\n  matches: ["q~z"]\n  ignores: ["none"]\n')
+    release = tmp_path / "weak.release"
+    built = subprocess.run([*COMMAND, "content", "build", str(source), "-o", str(release)], check=False)
+    assert built.returncode == 0
+    done = prove(release, tmp_path / "cache", "--json")
+    assert done.returncode == 1
+    (finding,) = [one for one in json.loads(done.stdout)["findings"] if one["level"] == "error"]
+    assert (finding["code"], finding["rule"]) == ("yara/unspecific", "Weak")
+    assert finding["file"].startswith("yara/")
+
+
 def test_a_supported_build_whose_engine_is_not_given_closes_its_gate(tmp_path: Path) -> None:
     contracts = tmp_path / "contracts"
     contracts.mkdir()

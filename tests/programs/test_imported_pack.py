@@ -1,4 +1,4 @@
-"""A public pack, imported from its directory, protects a real one: import, build, up, as a person runs them."""
+"""A public pack, imported from its directory, protects a real one: import, prove, up, as a person runs them."""
 
 import json
 import subprocess
@@ -74,7 +74,9 @@ def test_a_public_pack_protects_a_real_tree(pack: Path, tmp_path: Path) -> None:
     assert (files["web/slow.yar"]["taken"], files["web/slow.yar"]["refused"][0]["rule"]) == (["Quick"], "Slow")
     assert files["broken/typo.yar"]["refused"]
     assert "index" in files["index.yar"]["refused"][0]["reason"]
-    in_directory(tmp_path, "content", "build", "public-rules-content", "-o", release.name)
+    assert [one["rule"] for one in files["malware/root_kit.yar"]["only_alert"]] == ["MAL_Known_Hash"]
+    words = ("--no-packages", "--cache", str(tmp_path / "cache"))
+    in_directory(tmp_path, "content", "prove", "public-rules-content", "-o", release.name, *words)
     shown = json.loads(in_directory(tmp_path, "content", "show", release.name, "--json"))
     assert {(rule["author"], rule["licence"]) for rule in shown["rules"]} == {
         ("Ann Other", "Detection Rule License (DRL) 1.1"),
@@ -82,7 +84,7 @@ def test_a_public_pack_protects_a_real_tree(pack: Path, tmp_path: Path) -> None:
     }
 
     words = ("--state", str(state), "--protect", str(tree), "--content", str(release), "--listen", "127.0.0.1:0")
-    with started(*words, "--allow-unproven"):
+    with started(*words):
         for name, content in (("kit", ROOT_KIT), ("shell.php", WEB_SHELL)):
             (tree / name).write_bytes(content)
             with pytest.raises(PermissionError):

@@ -4,24 +4,28 @@
    (indexes) are passed over: what they include is met anyway.
 2. Rules that refer to each other are taken or refused together.  Refused: licences against commercial use, modules that
    content may not use, external variables that no sensor supplies, too many patterns, what the engine refuses or warns
-   about, and what is slow (`author/probe.py`).
+   about, what is slow (`author/probe.py`), and what the lint of content refuses (`author/import_trial.py`): that a rule
+   must not block only takes its right to block.
 3. A rule whose name is taken gets a number behind it; one that is word for word the same as another is passed over.
 4. Metadata becomes ours (`author/import_metadata.py`); the rest of it stays.
 5. Every file that is written has a name of its own, also where upper and lower case are the same.
-6. The result is a content directory as `author/content_dir.py` reads it.  `content build` then packs by class.
+6. The result is a content directory as `author/content_dir.py` reads it, with self-tests for rules that block.
+   `content build` then packs by class.
 """
 
+import base64
 import dataclasses
 import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from ringfence.author.content_dir import RULE_SUFFIXES, SIGMA_SUFFIXES, read_text, source_files
 from ringfence.author.content_head import CONTENT_FILE
 from ringfence.author.import_metadata import NON_COMMERCIAL, clean, licence_of, with_our_metadata
+from ringfence.author.import_trial import IGNORED_SAMPLE, SampleChild, file_text, try_rules
 from ringfence.author.packing import Cluster, clusters_of
 from ringfence.author.probe import Candidate, Prober
 from ringfence.author.yara_source import SourceReader, SourceRule, referred, variables_of
@@ -35,6 +39,9 @@ Step = Callable[[str, int, int], None]
 """Called with what is being done, how far, and how far it goes."""
 
 REPORT_FILE: Final = "import-report.json"
+MADE_TESTS: Final = "tests/made.yaml"
+"""Self-tests that the import has made."""
+
 LICENCE_NAMES: Final = re.compile(r"(licen[cs]e|copying)(\.(md|txt|rst))?", re.IGNORECASE)
 _INCLUDE: Final = re.compile(r'^\s*include\s+"[^"\n]*"', re.MULTILINE)
 _RULE: Final = re.compile(r"\brule\s+\w", re.MULTILINE)
@@ -57,6 +64,8 @@ class FileReport:
     taken: tuple[str, ...]
     renamed: tuple[tuple[str, str], ...]
     refused: tuple[Refusal, ...]
+    only_alert: tuple[Refusal, ...]
+    """Taken rules that were to block and only alert, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +73,9 @@ class Imported:
     """All that is to be written: rules and licences by the names of their new files, and the report."""
 
     files: tuple[tuple[str, tuple[SourceRule, ...]], ...]
+    samples: tuple[tuple[str, bytes], ...]
+    """Rules that block, each with a sample that it matches."""
+
     licences: tuple[tuple[str, str], ...]
     reports: tuple[FileReport, ...]
 
@@ -78,6 +90,8 @@ class _FileWork:
     licence: str
     refused: list[Refusal]
     renamed: list[tuple[str, str]]
+    only_alert: dict[str, str] = field(default_factory=dict)
+    samples: dict[str, bytes] = field(default_factory=dict)
 
 
 def import_pack(source: Path, action: RuleAction, step: Step = lambda *_: None) -> Imported:
@@ -95,12 +109,14 @@ def import_pack(source: Path, action: RuleAction, step: Step = lambda *_: None) 
         works.append(_read(path, str(path.relative_to(source)), reader, licences))
     _name_apart(works)
     _probe(works, step)
+    _try(works, action, step)
     kept = [work for work in works if work.clusters]
     names = names_apart([str(Path(work.name).with_suffix(".yar")) for work in kept])
     written = {work.name: name for work, name in zip(kept, names, strict=True)}
     licences = [(name, text) for name, text in licences if text]
     return Imported(
         files=tuple((written[work.name], _taken(work, action)) for work in kept),
+        samples=tuple(sorted(sample for work in kept for sample in work.samples.items())),
         licences=tuple(zip(names_apart([name for name, _ in licences]), [text for _, text in licences], strict=True)),
         reports=tuple(_report(work, written.get(work.name, "")) for work in works),
     )
@@ -139,9 +155,11 @@ def write_directory(imported: Imported, directory: Path, name: str, report: str 
         for file, rules in imported.files:
             path = directory / "rules" / file
             path.parent.mkdir(parents=True, exist_ok=True)
-            modules = sorted({module for rule in rules for module in rule.modules})
-            imports = "".join(f'import "{module}"\n' for module in modules)
-            path.write_text(imports + "\n".join(rule.text() for rule in rules), encoding="utf-8")
+            path.write_text(file_text(rules), encoding="utf-8")
+        if imported.samples:
+            path = directory / MADE_TESTS
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(_tests_text(imported.samples), encoding="utf-8")
         for file, text in imported.licences:
             path = directory / "licences" / file
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -158,6 +176,7 @@ def remove_earlier(directory: Path) -> None:
     Its head goes first and comes last: between the two it is no content directory that anybody could build.
     """
     (directory / CONTENT_FILE).unlink(missing_ok=True)
+    (directory / MADE_TESTS).unlink(missing_ok=True)
     suffixes = {"rules": RULE_SUFFIXES, "sigma": SIGMA_SUFFIXES}
     for top in (directory / "rules", directory / "sigma", directory / "licences"):
         below = sorted(top.rglob("*"), reverse=True)  # what is in a directory comes before it
@@ -167,6 +186,16 @@ def remove_earlier(directory: Path) -> None:
                     path.rmdir()
             elif top.name == "licences" or path.suffix.lower() in suffixes[top.name]:
                 path.unlink()
+
+
+def _tests_text(samples: Iterable[tuple[str, bytes]]) -> str:
+    """The self-tests as YAML; samples as base64, so that no scanner takes the file for what it looks for."""
+    lines = ["# Made of the rules themselves by `ringfence content import-yara`: see author/import_trial.py, rule 2."]
+    ignored = IGNORED_SAMPLE.decode().rstrip("\n")
+    for rule, sample in samples:
+        matches = base64.b64encode(sample).decode()
+        lines += [f"{rule}:", f'  matches: [{{base64: "{matches}"}}]', f'  ignores: ["{ignored}\\n"]']
+    return "\n".join(lines) + "\n"
 
 
 def release_name(text: str) -> str:
@@ -304,20 +333,42 @@ def _probe(works: Sequence[_FileWork], step: Step) -> None:
             work.clusters.append(cluster)
 
 
+def _try(works: Sequence[_FileWork], action: RuleAction, step: Step) -> None:
+    """Take from rules that must not block the right to, and refuse those that must not even alert."""
+    with SampleChild() as child:
+        for number, work in enumerate(works):
+            step("judging", number, len(works))
+            kept = []
+            for cluster in work.clusters:
+                rules = [with_our_metadata(rule, action, work.licence) for rule in cluster.rules]
+                trial = try_rules(rules, action, cluster.file_class.value, child)
+                if trial.refused:
+                    rule, reason = next(iter(trial.refused.items()))
+                    _refuse(cluster, reason if len(cluster.rules) == 1 else f"{rule}: {reason}".lstrip(": "), work)
+                    continue
+                work.only_alert |= trial.only_alert
+                work.samples |= trial.samples
+                kept.append(cluster)
+            work.clusters = kept
+
+
 def _candidate(cluster: Cluster) -> Candidate:
-    imports = "".join(f'import "{module}"\n' for module in sorted(cluster.modules))
-    return Candidate(imports + "\n".join(rule.text() for rule in cluster.rules), cluster.file_class)
+    return Candidate(file_text(cluster.rules), cluster.file_class)
 
 
 def _taken(work: _FileWork, action: RuleAction) -> tuple[SourceRule, ...]:
     """The rules of the taken clusters, each once, in the order of the file."""
     found = {rule.identifier: rule for cluster in work.clusters for rule in cluster.rules}
     ordered = sorted(found.values(), key=lambda rule: (rule.line, rule.identifier))
-    return tuple(with_our_metadata(rule, action, work.licence) for rule in ordered)
+    return tuple(
+        with_our_metadata(rule, RuleAction.ALERT if rule.identifier in work.only_alert else action, work.licence)
+        for rule in ordered
+    )
 
 
 def _report(work: _FileWork, written: str) -> FileReport:
     taken = tuple(rule.identifier for cluster in work.clusters for rule in cluster.rules if not rule.private)
     names = set(taken)
     renamed = tuple(pair for pair in work.renamed if pair[1] in names)
-    return FileReport(work.name, written, taken, renamed, tuple(work.refused))
+    only_alert = tuple(Refusal(rule, reason) for rule, reason in work.only_alert.items())
+    return FileReport(work.name, written, taken, renamed, tuple(work.refused), only_alert)

@@ -76,7 +76,7 @@ def lint_directory(
     waivers, about_waivers = read_waivers(directory, lint.head.waiver_keys if lint.head else (), today)
     judged, used = apply_waivers([*lint.findings, *about_waivers], waivers, lint.digests)
     return LintResult(
-        _bounded(judged), book_of(used, lint.head.waiver_keys if lint.head else ()), lint.files, lint.rules
+        bounded(judged), book_of(used, lint.head.waiver_keys if lint.head else ()), lint.files, lint.rules
     )
 
 
@@ -124,8 +124,8 @@ class _Lint:
             for file in files:
                 self.progress(file.name)
                 self._yara(file, engine)
-        self.findings += _missing_tests(files, tests)
-        self.findings += _contract(files, self.contracts)
+        self.findings += missing_tests(files, tests)
+        self.findings += check_contract(files, self.contracts)
         self._sigma()
 
     def _sigma(self) -> None:
@@ -195,13 +195,7 @@ class _Lint:
         for rule in file.parsed.rules:
             self.digests[file.name, rule.name] = text_digest(file.text[rule.start : rule.end])
         self.rules += len(file.parsed.rules)
-        worthless = worthless_patterns(file)
-        found = list(check_file(file))
-        found += check_indicators(file, worthless)
-        found += check_evidence(file, {name: frozenset(patterns) for name, patterns in worthless.items()})
-        if not any(finding.code in BOUNDS for finding in found):
-            found += _without_repetition(found, engine.findings(file))
-        self.findings += found
+        self.findings += check_rules(file, engine)
 
     def _names(self, files: Sequence[LintedFile], tests: Sequence[AuthoredTest]) -> None:
         """Rule 3, names: the second of two rules is the finding."""
@@ -253,6 +247,22 @@ class _Lint:
             self.findings.append(Finding(name, place.line, place.column, code, Level.ERROR, rule, problem.text))
 
 
+def check_rules(file: LintedFile, engine: EngineChild) -> list[Finding]:
+    """Rule 2: all that is wrong with the rules of one file by themselves."""
+    found = text_findings(file)
+    if not any(finding.code in BOUNDS for finding in found):
+        found += _without_repetition(found, engine.findings(file))
+    return found
+
+
+def text_findings(file: LintedFile) -> list[Finding]:
+    """The part of rule 2 that needs no engine."""
+    worthless = worthless_patterns(file)
+    found = [*check_file(file), *check_indicators(file, worthless)]
+    found += check_evidence(file, {name: frozenset(patterns) for name, patterns in worthless.items()})
+    return found
+
+
 def finding_of_refusal(refusal: RingfenceError, name: str, code: str) -> Finding:
     """A refusal of a reader as a finding in the file `name`; its position is `line` or `line:column`."""
     position = refusal.position if isinstance(refusal, ContentRefused) else ""
@@ -281,7 +291,7 @@ def _contradictions(tests: Sequence[AuthoredTest]) -> Iterator[Finding]:
             )
 
 
-def _missing_tests(files: Sequence[LintedFile], tests: Sequence[AuthoredTest]) -> Iterator[Finding]:
+def missing_tests(files: Sequence[LintedFile], tests: Sequence[AuthoredTest]) -> Iterator[Finding]:
     """Rule 3, self-tests: each rule that blocks is told, of the others one line says how many a file has."""
     tested = {(test.rule, test.expects_match) for test in tests}
     kinds = ((True, "yara/no-positive-test", "match"), (False, "yara/no-negative-test", "ignore"))
@@ -299,7 +309,7 @@ def _missing_tests(files: Sequence[LintedFile], tests: Sequence[AuthoredTest]) -
                 yield file.at(quiet[0].name_start, code, f"{what}: {quiet[0].name} first", level=Level.WARNING)
 
 
-def _contract(files: Sequence[LintedFile], contracts: Sequence[SensorContract]) -> Iterator[Finding]:
+def check_contract(files: Sequence[LintedFile], contracts: Sequence[SensorContract]) -> Iterator[Finding]:
     """Rule 4."""
     for file in files:
         imported = {word.text for word in file.parsed.imports} & YARA_MODULES  # of others the import is told
@@ -318,7 +328,7 @@ def _contract(files: Sequence[LintedFile], contracts: Sequence[SensorContract]) 
                     yield file.at(start, "contract/not-exercised", what, rule=rule.name)
 
 
-def _bounded(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+def bounded(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """At most `LINT_FINDINGS_MAX` findings for a file, those that refuse before all others; the rest is counted."""
     by_file: dict[str, list[Finding]] = {}
     for finding in sorted(in_order(findings), key=lambda one: not one.refuses):

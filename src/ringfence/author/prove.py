@@ -5,7 +5,7 @@
 2. Hits on goodware are judged here: a blocking rule may hit nothing, an alerting one as many files as its severity
    allows, nobody may hit our own files.
 3. A rule that reads the clock is refused by its text: two runs may agree, and the third not.
-4. What the lint of an author's directory refuses is refused here too; what a signed waiver excuses is shown.
+4. What the lint refuses is refused here too; what a signed waiver excuses is shown.
 """
 
 import datetime as dt
@@ -104,17 +104,16 @@ class Judge:
         unproven_builds: Sequence[str],
         machine: MachineFacts,
         made_s: int,
-        lint: LintResult | None = None,
+        lint: LintResult,
     ) -> Proof:
         """The proof.  `trials`: this build's engine first; `engines`: for whom it holds; `unproven_builds`: supported,
         but without an engine here.
 
-        `lint` is what the lint of the author's directory has found, where there is one: its errors refuse the release
-        too, and the waivers that excuse some of them are shown.
+        `lint` is what the lint has found: its errors refuse the release too; the waivers that excuse some are shown.
         """
         own = trials[0]
         findings = [self._static(name) for name in self._units]
-        findings += [_of_lint(one) for one in lint.findings if one.level is Level.ERROR] if lint else []
+        findings += [_of_lint(one) for one in lint.findings if one.level is Level.ERROR]
         checks, older = self._checks(own), []
         for number, trial in enumerate(trials):
             said = "" if not number else f" [engine {trial.engine_version}]"
@@ -139,7 +138,7 @@ class Judge:
             machine=machine,
             checks=tuple(checks),
             findings=ordered,
-            waivers=_waivers(lint.waivers) if lint else (),
+            waivers=_waivers(lint.waivers),
             slowest=_slowest(own),
             budget=Budget(
                 compile_cpu_ms=loaded.compile_cpu_ms if loaded else 0,

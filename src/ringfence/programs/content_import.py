@@ -41,14 +41,14 @@ def command(
     r"""Turn a public YARA pack into a content directory; says per file what was taken, refused and why.
 
     Rules keep their authors and licences.  They alert and refuse no file unless you say `--action block`: nobody has
-    tried them on your files yet, and a public pack has no self-tests.  Read their alerts, then import again.
+    tried them on your files yet.  Read their alerts, then import again.  A rule that says too little to block, or that
+    no sample made of its own texts shows at work, only alerts all the same, and the report says why.
 
     \b
     From a public pack to a protected directory:
       ringfence content import-yara signature-base/yara --action block
-      ringfence content build yara-content -o yara.release
-      ringfence content prove yara.release -o proven.release
-      ringfence up --state /var/lib/ringfence --protect /srv --content proven.release
+      ringfence content prove yara-content -o yara.release
+      ringfence up --state /var/lib/ringfence --protect /srv --content yara.release
 
     \b
     Exit status:
@@ -67,6 +67,7 @@ def command(
         "files": [_file_facts(one) for one in imported.reports],
         "taken": taken,
         "refused": sum(len(one.refused) for one in imported.reports),
+        "only_alert": sum(len(one.only_alert) for one in imported.reports),
     }
     if taken:
         write_directory(imported, target, directory.resolve().name, json.dumps(report, indent=1) + "\n")
@@ -83,7 +84,7 @@ def command(
     if not as_json:
         print(
             f"{shown(str(target))}: {taken} rules taken from {len(imported.files)} of {len(imported.reports)} files,"
-            f" {report['refused']} refused"
+            f" {report['refused']} refused, {report['only_alert']} only alert"
         )
         _print_way_on(target, action)
 
@@ -110,18 +111,19 @@ def _print_files(reports: Sequence[FileReport]) -> None:
             print(shown(f"    {old}: now called {new}, its name was taken"))
         for refusal in one.refused:
             print(shown(f"    {refusal.rule or 'the file'}: {refusal.reason}"))
+        for refusal in one.only_alert:
+            print(shown(f"    {refusal.rule}: taken, but only alerts: {refusal.reason}"))
 
 
 def _print_way_on(target: Path, action: RuleAction) -> None:
     """What a person does next."""
     content = shlex.quote(str(target))
     name = target.name.removesuffix("-content")
-    release, proven = shlex.quote(f"{name}.release"), shlex.quote(f"{name}-proven.release")
+    release = shlex.quote(f"{name}.release")
     print("Next:")
-    print(f"  ringfence content build {content} -o {release}")
-    print(f"  ringfence content prove {release} -o {proven}")
-    print(f"  ringfence up --state STATE --protect DIR --content {proven}")
-    print(f"  or, for a sensor that runs: ringfence host load {proven} --state STATE")
+    print(f"  ringfence content prove {content} -o {release}")
+    print(f"  ringfence up --state STATE --protect DIR --content {release}")
+    print(f"  or, for a sensor that runs: ringfence host load {release} --state STATE")
     if action is RuleAction.ALERT:
         print(f"These rules alert and refuse no file; to refuse, import again with: --action block -o {content}")
 
@@ -133,6 +135,7 @@ def _file_facts(one: FileReport) -> dict[str, Any]:
         "taken": list(one.taken),
         "renamed": [{"from": old, "to": new} for old, new in one.renamed],
         "refused": [asdict(refusal) for refusal in one.refused],
+        "only_alert": [asdict(refusal) for refusal in one.only_alert],
     }
 
 

@@ -28,6 +28,7 @@ from ringfence.author.contract_files import read_contracts
 from ringfence.author.finding import Finding, finding_facts, finding_line, in_order
 from ringfence.author.goodware import Batch, batches_of, files_below, listed, package_files
 from ringfence.author.lint import LintResult, finding_of_refusal, lint_directory, reasons_of
+from ringfence.author.lint_release import lint_release
 from ringfence.author.proof_cache import ProofCache
 from ringfence.author.proof_tasks import Trouble
 from ringfence.author.proof_units import UnitReader
@@ -143,14 +144,11 @@ def command(
     inventory = read_contracts(contracts) if contracts is not None else ()
     recorded = read_recordings(events or [])
     with _bar() as step, ProofCache(_cache_directory(cache, no_cache=no_cache)) as memory:
-        lint = _lint(source, inventory, step)
-        try:
-            release, places = _read(source, memory, step)
-        except ContentRefused as refusal:
-            if lint is None:
-                raise
-            _tell_unbuilt(source, lint, refusal, as_json=as_json, as_sarif=as_sarif)
-            raise SystemExit(REFUSED) from refusal
+        lint, content = _linted(source, inventory or (own_contract(),), memory, step)
+        if isinstance(content, ContentRefused):
+            _tell_unbuilt(source, lint, content, as_json=as_json, as_sarif=as_sarif)
+            raise SystemExit(REFUSED)
+        release, places = content
         batches = _goodware(goodware or [], packages=packages)
         proof = _prove(release, places, lint, batches, recorded, memory, engines, inventory,
                        workers or os.cpu_count() or 1, step)  # fmt: skip
@@ -171,9 +169,7 @@ def _check_usage(workers: int, *, as_json: bool, as_sarif: bool) -> None:
 
 
 def _read(source: Path, cache: ProofCache, step: Step) -> tuple[Release, Places]:
-    """The release in a file, or of a content directory with the places of its rules."""
-    if not source.is_dir():
-        return decode_release(read_release_file(source)), Places({})
+    """The release of a content directory, with the places of its rules."""
     content = read_directory(source, lambda name: step(f"reading {name}", 0, 0), RememberingReader(cache))
     places: dict[str, tuple[str, int]] = {}
     for path in source_files(source / "rules", RULE_SUFFIXES):
@@ -184,12 +180,23 @@ def _read(source: Path, cache: ProofCache, step: Step) -> tuple[Release, Places]
     return with_waivers(build_release(content), source), Places(places)
 
 
-def _lint(source: Path, inventory: Sequence[SensorContract], step: Step) -> LintResult | None:
-    """What the lint of a content directory says; None for a release, whose author's files are not there."""
+def _linted(
+    source: Path, contracts: Sequence[SensorContract], cache: ProofCache, step: Step
+) -> tuple[LintResult, tuple[Release, Places] | ContentRefused]:
+    """What the lint says, and the release with the places of its rules, or why a directory cannot be built."""
+
+    def progress(name: str) -> None:
+        step(f"checking {name}", 0, 0)
+
     if not source.is_dir():
-        return None
+        release = decode_release(read_release_file(source))
+        return lint_release(release, contracts, progress), (release, Places({}))
     today = dt.datetime.fromtimestamp(time.time(), dt.UTC).date()
-    return lint_directory(source, inventory or (own_contract(),), today, lambda name: step(f"checking {name}", 0, 0))
+    lint = lint_directory(source, contracts, today, progress)
+    try:
+        return lint, _read(source, cache, step)
+    except ContentRefused as refusal:
+        return lint, refusal
 
 
 def _goodware(directories: Sequence[Path], *, packages: bool) -> list[Batch]:
@@ -211,7 +218,7 @@ def _own_trees() -> tuple[Path, ...]:
 def _prove(
     release: Release,
     places: Places,
-    lint: LintResult | None,
+    lint: LintResult,
     batches: Sequence[Batch],
     recorded: Sequence[RecordedPart],
     cache: ProofCache,

@@ -1,5 +1,6 @@
 """Public packs in their usual layouts: what is taken, refused and why."""
 
+import datetime as dt
 import json
 from pathlib import Path
 
@@ -13,12 +14,15 @@ from ringfence.author.import_yara import (
     release_name,
     write_directory,
 )
+from ringfence.author.lint import lint_directory
+from ringfence.author.lint_release import lint_release
 from ringfence.author.probe import Candidate, Prober, compile_reason
 from ringfence.detect.file_type import FileClass
 from ringfence.model.errors import ContentRefused, PathRefused
 from ringfence.model.records import RuleAction
 from ringfence.programs import content_build, content_import, content_show
 from ringfence.programs.cli import main
+from ringfence.programs.own_contract import own_contract
 from ringfence.wire.release import decode_release
 
 PACK = {
@@ -26,13 +30,13 @@ PACK = {
     "index.yar": 'include "./a/one.yar"\n/* include "./b/two.yara" */\n',
     "a/one.yar": (
         "private rule is_elf { condition: uint32(0) == 0x464c457f }\n"
-        'rule First { meta: author = "Ann" score = 80 strings: $a = "first" condition: is_elf and $a }\n'
-        'rule Second { strings: $a = "second" condition: First and $a }\n'
-        'rule Named { strings: $a = "named" condition: $a and filesize > 3 }\n'
+        'rule First { meta: author = "Ann" score = 80 strings: $a = "what first looks for" condition: is_elf and $a }\n'
+        'rule Second { strings: $a = "what the second looks for" condition: First and $a }\n'
+        'rule Named { strings: $a = "what has a name" condition: $a and filesize > 30MB }\n'
     ),
     "b/two.yara": (
-        'rule First { strings: $a = "another first" condition: $a }\n'
-        'rule Named { strings: $a = "named" condition: $a and filesize > 3 }\n'
+        'rule First { strings: $a = "another first, which looks for this" condition: $a }\n'
+        'rule Named { strings: $a = "what has a name" condition: $a and filesize > 30MB }\n'
         "rule Always { condition: true }\n"
         "rule Slow { strings: $a = /(a+)+b/ condition: $a }\n"
         "rule Loops { condition: for any i in (0..filesize) : ("
@@ -42,7 +46,9 @@ PACK = {
         "rule Undefined { condition: nothing_of_that_name }\n"
     ),
     "b/console.yar": 'import "console"\nrule Talks { strings: $a = "talk" condition: $a and console.log("x") }\n',
-    "b/global.yar": 'global rule Small { condition: filesize < 1MB }\nrule G { strings: $a = "gg" condition: $a }\n',
+    "b/global.yar": (
+        'global private rule Small { condition: filesize < 1MB }\nrule G { strings: $a = "gg" condition: $a }\n'
+    ),
     "b/broken.yar": "rule broken { condition: ",
     "b/header.yar": (
         '/* License: https://creativecommons.org/licenses/by-nc/4.0/ */\nrule H { strings: $a = "h" condition: $a }\n'
@@ -73,7 +79,7 @@ def test_imports_and_builds(pack: Path, tmp_path: Path) -> None:
     imported = import_pack(pack, RuleAction.BLOCK, lambda what, _done, _total: steps.append(what))
     reports = {report.file: report for report in imported.reports}
     assert set(reports) == {name for name in PACK if name != "LICENSE"}
-    assert set(steps) == {"reading", "trying"}
+    assert set(steps) == {"reading", "trying", "judging"}
 
     assert reports["a/one.yar"].taken == ("First", "Second", "Named")
     assert reports["b/two.yara"].renamed == (("First", "First_2"),)
@@ -88,7 +94,9 @@ def test_imports_and_builds(pack: Path, tmp_path: Path) -> None:
     assert "'filename', which no sensor supplies" in refused["By_Name"]
     assert "E009" in refused["Undefined"]
     assert "console" in reasons(reports["b/console.yar"])["Talks"]
-    assert reports["b/global.yar"].taken == ("Small", "G")
+    assert reports["b/global.yar"].taken == ("G",)
+    assert "yara/unspecific" in {one.rule: one.reason for one in reports["b/global.yar"].only_alert}["G"]
+    assert "no sample" in {one.rule: one.reason for one in reports["a/one.yar"].only_alert}["Named"]
     assert "index" in reasons(reports["index.yar"])[""]
     assert "commercial" in reasons(reports["b/header.yar"])[""]
     assert reasons(reports["b/empty.yar"])[""] == "no rules"
@@ -100,12 +108,19 @@ def test_imports_and_builds(pack: Path, tmp_path: Path) -> None:
     assert (out / "licences" / "LICENSE").read_text(encoding="utf-8") == PACK["LICENSE"]
     release = decode_release(build_bytes(out))
     entries = {rule.identifier: rule for rule in release.manifest.rules}
-    assert set(entries) == {"First", "Second", "Named", "First_2", "Small", "G"}
+    assert set(entries) == {"First", "Second", "Named", "First_2", "G"}
     assert entries["First"].author == "Ann"
     assert entries["Second"].licence == "Detection Rule License (DRL) 1.1"
-    assert {rule.action for rule in release.manifest.rules} == {RuleAction.BLOCK}
+    blocking = {name for name, rule in entries.items() if rule.action is RuleAction.BLOCK}
+    assert blocking == {"First", "Second", "First_2"}
+    assert {(test.rule, test.expects_match) for test in release.manifest.self_tests} == {
+        (name, expected) for name in blocking for expected in (True, False)
+    }
+    today = dt.date(2026, 11, 27)
+    assert [one for one in lint_directory(out, [own_contract()], today).findings if one.refuses] == []
+    assert not lint_release(release, [own_contract()]).refused
     assert entries["First"].pack == entries["Second"].pack == "elf-plain-01"
-    assert entries["Small"].pack == entries["G"].pack != entries["Named"].pack
+    assert entries["G"].pack != entries["Named"].pack
     assert release.manifest.name == "some-pack"
 
 
@@ -148,7 +163,7 @@ def test_commands_speak_json(pack: Path, tmp_path: Path, capsys: pytest.CaptureF
     out, file = tmp_path / "out", tmp_path / "f.release"
     content_import.command(pack, out, RuleAction.ALERT, as_json=True)
     report = json.loads(capsys.readouterr().out)
-    assert (report["taken"], report["directory"]) == (6, str(out))
+    assert (report["taken"], report["directory"]) == (5, str(out))
     content_build.command(out, file, 5, as_json=True)
     built = json.loads(capsys.readouterr().out)
     content_show.command(file, as_json=True)
@@ -164,8 +179,8 @@ def test_without_a_target_it_writes_beside_and_over_nothing(
     monkeypatch.chdir(tmp_path)
     content_import.command(pack)
     said = capsys.readouterr().out
-    assert "some-pack-content: 6 rules taken" in said
-    assert "ringfence content build some-pack-content -o some-pack.release\n" in said
+    assert "some-pack-content: 5 rules taken" in said
+    assert "ringfence content prove some-pack-content -o some-pack.release\n" in said
     assert "--action block -o some-pack-content" in said
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     with pytest.raises(PathRefused, match="is there already"):
@@ -173,9 +188,8 @@ def test_without_a_target_it_writes_beside_and_over_nothing(
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     content_import.command(pack, Path("some-pack-content"), RuleAction.BLOCK)
     assert "import again" not in capsys.readouterr().out
-    assert {rule.action for rule in decode_release(build_bytes(tmp_path / "some-pack-content")).manifest.rules} == {
-        RuleAction.BLOCK
-    }
+    release = decode_release(build_bytes(tmp_path / "some-pack-content"))
+    assert RuleAction.BLOCK in {rule.action for rule in release.manifest.rules}
 
 
 def test_who_stands_in_the_pack_finds_the_content_beside_it(
@@ -230,7 +244,7 @@ def test_refuses_what_is_no_pack_and_what_is_not_its_own(pack: Path, tmp_path: P
     with pytest.raises(PathRefused):
         import_pack(tmp_path / "nowhere", RuleAction.ALERT)
     with pytest.raises(PathRefused):
-        write_directory(Imported((), (), ()), pack, "x")
+        write_directory(Imported((), (), (), ()), pack, "x")
 
 
 def test_the_prober_finds_the_guilty() -> None:

@@ -8,6 +8,7 @@ from tests.unit.author.proof_fakes import FakePool, good_worker, release_of
 
 from ringfence.author.finding import Level
 from ringfence.author.goodware import Batch, batches_of, files_below, listed
+from ringfence.author.lint import LintResult
 from ringfence.author.proof_cache import ProofCache
 from ringfence.author.proof_jobs import Lost
 from ringfence.author.proof_tasks import Answer, Loaded, ScannedFiles, Task, TaskKind, Trouble
@@ -19,6 +20,7 @@ from ringfence.model.limits import PROOF_GOODWARE_FILES_MIN
 from ringfence.model.proof import CheckName, CheckOutcome, EngineFacts, MachineFacts, Proof, Verdict
 from ringfence.model.records import RuleAction, Severity
 from ringfence.model.release import Release
+from ringfence.model.waiver import WaiverBook
 from ringfence.wire.proof import decode_proof, encode_proof
 
 MACHINE = MachineFacts("x86_64", 2, 8 << 30)
@@ -66,8 +68,9 @@ def proof_of(
     """The proof, as it comes back from its bytes."""
     judge = Judge(UnitReader(release), Places(places or {}), special or Special(frozenset(), ("/own/",)))
     engines = [EngineFacts(one.build, "yara-x", one.engine_version, one.contract_sha256) for one in trials]
+    nothing = LintResult((), WaiverBook((), ()), 1, 1)
     proof = judge.proof(
-        SUBJECT, trials, engines=engines, unproven_builds=unproven, machine=MACHINE, made_s=1_800_000_000
+        SUBJECT, trials, engines=engines, unproven_builds=unproven, machine=MACHINE, made_s=1_800_000_000, lint=nothing
     )
     assert decode_proof(encode_proof(proof)) == proof
     assert {finding.code for finding in proof.findings} <= set(PROVE_CODES)
