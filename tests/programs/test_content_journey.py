@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from tests.control.server_process import RunningServer, running_server
 from tests.support.ceremony import PEOPLE, SERVERS, Ceremony
-from tests.support.live_sensor import LiveSensor
+from tests.support.live_sensor import DEADLINE_AND_GRACE_MS, LiveSensor, Opened
 from tests.support.machine import kernel_requires
 from tests.unit.author.content_fixtures import HEAD, META, RULES, write_content
 
@@ -131,6 +131,32 @@ def test_a_release_reaches_the_hosts_store_and_is_tried(journey: Journey) -> Non
     journey.wait_until_runs(second)
 
     _a_lie_is_refused_and_an_absent_server_is_not(journey, second)
+
+
+def test_a_bad_release_that_all_keys_have_signed_is_survived(journey: Journey) -> None:
+    """Signed on purpose by everybody who may, unproven, on a host that allows that, and enforces."""
+    state = str(journey.host.state.directory)
+    good = journey.publish(journey.release(3))
+    journey.run("host", "trust", "trust/1.root.json", "--state", state)
+    journey.update()
+    journey.wait_until_runs(good)
+    journey.host.wait_until(lambda: journey.is_good(good), PATIENCE_S)
+
+    bad = journey.publish(journey.release(4, RULES + f"rule Everything {{ {META} condition: filesize >= 0 }}\n"))
+    met: list[Opened] = []
+
+    def is_refused() -> bool:
+        met.extend(journey.host.open_together([journey.host.fresh() for _ in range(8)]))
+        return bool(journey.host.refusal(bad))
+
+    journey.update()
+    journey.host.wait_until(is_refused, PATIENCE_S)
+    assert not any(one.refused for one in met)
+    assert max(one.waited_ms for one in met) <= DEADLINE_AND_GRACE_MS
+    assert journey.host.runs() == good
+    assert "refused" in journey.run("host", "why", "--state", state)
+    assert "tried 4" not in journey.update(), "never again"
+    assert journey.host.runs() == good
 
 
 def _a_lie_is_refused_and_an_absent_server_is_not(journey: Journey, runs: str) -> None:

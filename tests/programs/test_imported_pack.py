@@ -75,8 +75,8 @@ def test_a_public_pack_protects_a_real_tree(pack: Path, tmp_path: Path) -> None:
     assert files["broken/typo.yar"]["refused"]
     assert "index" in files["index.yar"]["refused"][0]["reason"]
     assert [one["rule"] for one in files["malware/root_kit.yar"]["only_alert"]] == ["MAL_Known_Hash"]
-    words = ("--no-packages", "--cache", str(tmp_path / "cache"))
-    in_directory(tmp_path, "content", "prove", "public-rules-content", "-o", release.name, *words)
+    quickly = ("--no-packages", "--cache", str(tmp_path / "cache"))
+    in_directory(tmp_path, "content", "prove", "public-rules-content", "-o", release.name, *quickly)
     shown = json.loads(in_directory(tmp_path, "content", "show", release.name, "--json"))
     assert {(rule["author"], rule["licence"]) for rule in shown["rules"]} == {
         ("Ann Other", "Detection Rule License (DRL) 1.1"),
