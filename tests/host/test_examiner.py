@@ -9,6 +9,7 @@ import signal
 
 import pytest
 from tests.host.test_faulty_scanner import CYCLE, GROW, RELEASE, SLOW
+from tests.support.fresh_process import in_fresh_process
 from tests.support.machine import kernel_requires
 
 from ringfence.decide.bisection import FINE, UNJUDGED, Tried
@@ -16,7 +17,7 @@ from ringfence.detect.byte_source import HeldBytes
 from ringfence.detect.rule_removal import rule_map
 from ringfence.host.examiner import Input, examine, judge, read_input
 from ringfence.host.executing import ExecutingMark
-from ringfence.model.fault import FaultKind, Finding, RuleName
+from ringfence.model.fault import Attribution, FaultKind, Finding, RuleName
 from ringfence.model.limits import SYNC_SCAN_BYTES_MAX
 from ringfence.wire.catalogue import PURPOSE_AHEAD, PURPOSE_SYNCHRONOUS
 from ringfence.wire.release import decode_release
@@ -29,24 +30,27 @@ def _needed() -> None:
     kernel_requires("root", "landlock", "seccomp")
 
 
-def test_the_rule_that_hangs_is_found() -> None:
+def examined(content: bytes, purpose: int, *suspected: str) -> Attribution:
+    """An examination of `RELEASE`."""
     release = decode_release(RELEASE)
-    what = Input(HeldBytes(SLOW), PURPOSE_SYNCHRONOUS)
-    found = examine(release, rule_map(release), frozenset(), what)
+    hint = frozenset(RuleName("live", name) for name in suspected)
+    return examine(release, rule_map(release), hint, Input(HeldBytes(content), purpose))
+
+
+def test_the_rule_that_hangs_is_found() -> None:
+    found = in_fresh_process(examined, SLOW, PURPOSE_SYNCHRONOUS)
     assert (found.finding, found.kind, found.rules) == (Finding.RULES, FaultKind.HUNG, (RuleName("live", "slow"),))
 
 
 def test_the_rule_that_grows_is_found() -> None:
-    release = decode_release(RELEASE)
-    what = Input(HeldBytes(GROW + CYCLE * (SYNC_SCAN_BYTES_MAX // len(CYCLE))), PURPOSE_AHEAD)
-    found = examine(release, rule_map(release), frozenset({RuleName("live", "grow")}), what)
+    content = GROW + CYCLE * (SYNC_SCAN_BYTES_MAX // len(CYCLE))
+    found = in_fresh_process(examined, content, PURPOSE_AHEAD, "grow")
     assert (found.finding, found.rules) == (Finding.RULES, (RuleName("live", "grow"),))
     assert found.kind in (FaultKind.GREW, FaultKind.HUNG)  # whichever bound comes first
 
 
 def test_a_harmless_file_is_nobodys_fault() -> None:
-    release = decode_release(RELEASE)
-    found = examine(release, rule_map(release), frozenset(), Input(HeldBytes(b"harmless"), PURPOSE_SYNCHRONOUS))
+    found = in_fresh_process(examined, b"harmless", PURPOSE_SYNCHRONOUS)
     assert found.finding is Finding.NOT_REPRODUCED
 
 

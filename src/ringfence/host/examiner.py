@@ -11,6 +11,7 @@ trial.  What a trial says is the word of a process that has read a hostile file:
 get a rule left out that has met it.  Both are bounded and reported.
 """
 
+import mmap
 import os
 import resource
 import select
@@ -44,6 +45,7 @@ _RAN_OUT: Final = frozenset({signal.SIGXCPU})
 _CRASHES: Final = frozenset(
     {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGSYS}
 )
+_SIZE_BYTES: Final = 8
 _KIBIBYTE: Final = 1024
 
 
@@ -77,7 +79,7 @@ def examine(release: Release, known: RuleMap, hint: frozenset[RuleName], what: I
 def _tried(release: Release, rules: frozenset[RuleName], what: Input) -> Tried:
     """One trial in a child."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    parent, born_kibibytes = os.getpid(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    parent, before = os.getpid(), mmap.mmap(-1, _SIZE_BYTES)  # our own peak says nothing about what a child begins with
     pid = os.fork()
     if pid == 0:
         try:
@@ -85,7 +87,7 @@ def _tried(release: Release, rules: frozenset[RuleName], what: Input) -> Tried:
             if os.getppid() != parent:
                 os._exit(70)
             ours.close()
-            _try_out(theirs, release, rules, what)
+            _try_out(theirs, release, rules, what, before)
         except MemoryError:
             os._exit(_NO_MEMORY_STATUS)
         finally:
@@ -94,7 +96,8 @@ def _tried(release: Release, rules: frozenset[RuleName], what: Input) -> Tried:
     said = listen(ours, pid, len(_BEGUN))
     ours.close()
     _, status, usage = os.wait4(pid, 0)
-    grown_bytes = (usage.ru_maxrss - born_kibibytes) * _KIBIBYTE
+    with before:
+        grown_bytes = usage.ru_maxrss * _KIBIBYTE - int.from_bytes(before[:], "little")
     return judge(said, status, used_s=usage.ru_utime + usage.ru_stime, grown_bytes=grown_bytes)
 
 
@@ -133,8 +136,10 @@ def judge(said: bytes, status: int, *, used_s: float, grown_bytes: int) -> Tried
     return UNJUDGED  # somebody else has killed it
 
 
-def _try_out(end: socket.socket, release: Release, rules: frozenset[RuleName], what: Input) -> NoReturn:
-    """In the child: the three steps of the module."""
+def _try_out(
+    end: socket.socket, release: Release, rules: frozenset[RuleName], what: Input, before: mmap.mmap
+) -> NoReturn:
+    """In the child: the three steps of the module.  `before` gets its memory before the scan, in bytes."""
     limit(resource.RLIMIT_CPU, limits.EXAMINATION_COMPILE_CPU_S, spare=limits.EXAMINATION_COMPILE_CPU_S)
     engine = compile_release(only(release, rules)).scanner(limits.EXAMINATION_ENGINE_TIMEOUT_S)
     engine.warm()
@@ -144,6 +149,7 @@ def _try_out(end: socket.socket, release: Release, rules: frozenset[RuleName], w
     scan_s = limits.EXAMINATION_CPU_S if waited_for else limits.EXAMINATION_DEEP_CPU_S
     limit(resource.RLIMIT_CPU, used_s + scan_s, spare=1)
     limit(resource.RLIMIT_DATA, used.ru_maxrss * _KIBIBYTE + limits.EXAMINATION_MEMORY_BYTES_MAX)
+    before[:] = (used.ru_maxrss * _KIBIBYTE).to_bytes(_SIZE_BYTES, "little")
     sandbox.enter(processes.SCANNER)
     end.send(_BEGUN)
     if waited_for:
