@@ -139,10 +139,13 @@ def read_batch(batch: Batch, known_sha256: str = "") -> ReadBatch:
         content = hashlib.sha256()
         size = 0
         try:
-            for piece in _pieces(file.path):
-                if not known_sha256:
+            if known_sha256:
+                for copied_bytes in _copied(file.path, descriptor):
+                    size += copied_bytes
+            else:
+                for piece in _pieces(file.path):
                     content.update(piece)
-                size += _write(descriptor, piece)
+                    size += _write(descriptor, piece)
         except OSError:
             unreadable += 1
         sizes.append(size)
@@ -164,6 +167,18 @@ def _pieces(path: str) -> Iterator[bytes]:
         while left > 0 and (piece := os.read(file, min(left, READ_PIECE_BYTES))):
             left -= len(piece)
             yield piece
+    finally:
+        os.close(file)
+
+
+def _copied(path: str, descriptor: int) -> Iterator[int]:
+    """Copy as much of a file as `_pieces` gives, inside the kernel (sendfile(2)); says the bytes of each piece."""
+    file = os.open(path, _OPEN)
+    try:
+        left = PROOF_GOODWARE_FILE_BYTES_MAX if stat.S_ISREG(os.fstat(file).st_mode) else 0
+        while left > 0 and (copied := os.sendfile(descriptor, file, None, min(left, READ_PIECE_BYTES))):
+            left -= copied
+            yield copied
     finally:
         os.close(file)
 

@@ -28,9 +28,11 @@ from ringfence.author.content_dir import (
 )
 from ringfence.author.content_head import CONTENT_FILE, ContentHead, Problem, read_head
 from ringfence.author.finding import Finding, Level, in_order
+from ringfence.author.finding_cache import Check, FindingCache
 from ringfence.author.lint_engine import EngineChild
 from ringfence.author.lint_indicators import check_indicators, worthless_patterns
 from ringfence.author.lint_yara import LintedFile, blocks, check_evidence, check_file
+from ringfence.author.proof_cache import ProofCache
 from ringfence.author.strict_yaml import Document
 from ringfence.author.waivers import Digests, apply_waivers, book_of, read_waivers, text_digest
 from ringfence.author.yara_file import read_yara
@@ -40,6 +42,7 @@ from ringfence.model.limits import LINT_FINDINGS_MAX
 from ringfence.model.release import YARA_MODULES, YARA_VARIABLES
 from ringfence.model.waiver import WaiverBook
 from ringfence.trust.eligibility import shortages
+from ringfence.wire.contract import contract_digest
 from ringfence.wire.waiver import waiver_digest
 
 Progress = Callable[[str], None]
@@ -70,9 +73,13 @@ def lint_directory(
     contracts: Sequence[SensorContract],
     today: dt.date,
     progress: Progress = lambda _: None,
+    cache: ProofCache | None = None,
 ) -> LintResult:
-    """Check the content directory `directory`.  Raises PathRefused where there is none, or it cannot be read."""
-    lint = _linted(directory, contracts, progress)
+    """Check the content directory `directory`.  Raises PathRefused where there is none, or it cannot be read.
+
+    What is wrong with a file by itself is remembered in `cache`.
+    """
+    lint = _linted(directory, contracts, progress, cache)
     waivers, about_waivers = read_waivers(directory, lint.head.waiver_keys if lint.head else (), today)
     judged, used = apply_waivers([*lint.findings, *about_waivers], waivers, lint.digests)
     return LintResult(
@@ -84,19 +91,21 @@ def lint_text_digests(
     directory: Path, contracts: Sequence[SensorContract], today: dt.date
 ) -> tuple[tuple[Finding, ...], Digests]:
     """What `lint_directory` finds, with the digests of the texts that a waiver is about; what is waived is left out."""
-    lint = _linted(directory, contracts, lambda _: None)
+    lint = _linted(directory, contracts, lambda _: None, None)
     waivers, _ = read_waivers(directory, lint.head.waiver_keys if lint.head else (), today)
     judged, _ = apply_waivers(lint.findings, waivers, lint.digests)
     return tuple(finding for finding in in_order(judged) if not finding.waived_by), lint.digests
 
 
-def _linted(directory: Path, contracts: Sequence[SensorContract], progress: Progress) -> "_Lint":
+def _linted(
+    directory: Path, contracts: Sequence[SensorContract], progress: Progress, cache: ProofCache | None
+) -> "_Lint":
     if not (directory / CONTENT_FILE).is_file():
         raise PathRefused(
             f"{directory} is not a content directory: it has no {CONTENT_FILE}",
             "name one that has; `ringfence content new` makes one to start from",
         )
-    lint = _Lint(directory, contracts, progress)
+    lint = _Lint(directory, contracts, progress, FindingCache(cache or ProofCache(None)))
     lint.run()
     return lint
 
@@ -104,10 +113,13 @@ def _linted(directory: Path, contracts: Sequence[SensorContract], progress: Prog
 class _Lint:
     """One lint, as it goes through the directory."""
 
-    def __init__(self, directory: Path, contracts: Sequence[SensorContract], progress: Progress) -> None:
+    def __init__(
+        self, directory: Path, contracts: Sequence[SensorContract], progress: Progress, memory: FindingCache
+    ) -> None:
         self.directory = directory
         self.contracts = contracts
         self.progress = progress
+        self.memory = memory
         self.findings: list[Finding] = []
         self.digests: dict[tuple[str, str], str] = {}
         self.head: ContentHead | None = None
@@ -155,7 +167,12 @@ class _Lint:
             self.digests[name, source.name] = self.digests[name, ""] = text_digest(text)
         self.files += len(texts)
         self.rules += len(texts)
-        self.findings += sigma_lint.lint_sigma_rules(sources, tests, self.contracts)
+        given = " ".join(contract_digest(contract) for contract in self.contracts)
+
+        def remembered(source: sigma_source.SigmaSource, check: Check) -> Sequence[Finding]:
+            return self.memory.findings("sigma", source.file, texts[source.file], given, check)
+
+        self.findings += sigma_lint.lint_sigma_rules(sources, tests, self.contracts, remembered)
 
     def _head(self) -> None:
         document = self._document(self.directory / CONTENT_FILE, CONTENT_FILE)
@@ -195,7 +212,7 @@ class _Lint:
         for rule in file.parsed.rules:
             self.digests[file.name, rule.name] = text_digest(file.text[rule.start : rule.end])
         self.rules += len(file.parsed.rules)
-        self.findings += check_rules(file, engine)
+        self.findings += self.memory.findings("yara", file.name, file.text, "", lambda: check_rules(file, engine))
 
     def _names(self, files: Sequence[LintedFile], tests: Sequence[AuthoredTest]) -> None:
         """Rule 3, names: the second of two rules is the finding."""

@@ -12,10 +12,11 @@
 """
 
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from ringfence.author.finding import Finding, Level, in_order
+from ringfence.author.finding_cache import Check
 from ringfence.author.sigma_breadth import NEGATED, untelling
 from ringfence.author.sigma_source import SigmaSource, read_sigma
 from ringfence.author.sigma_tests import AuthoredEvent, self_test_findings
@@ -49,10 +50,18 @@ def lint_sigma_file(path: str, text: str, contracts: Sequence[SensorContract]) -
 
 
 def lint_sigma_rules(
-    sources: Sequence[SigmaSource], tests: Sequence[AuthoredEvent], contracts: Sequence[SensorContract]
+    sources: Sequence[SigmaSource],
+    tests: Sequence[AuthoredEvent],
+    contracts: Sequence[SensorContract],
+    remembered: Callable[[SigmaSource, Check], Sequence[Finding]] = lambda _, check: check(),
 ) -> list[Finding]:
-    """Everything that is wrong with the Sigma rules of a content directory and their self-tests."""
-    found = [finding for source in sources for finding in _of_source(source, contracts)]
+    """Everything that is wrong with the Sigma rules of a content directory and their self-tests.
+
+    `remembered` may answer for the check of one file (`author/finding_cache.py`).
+    """
+    found: list[Finding] = []
+    for source in sources:
+        found += remembered(source, lambda source=source: list(_of_source(source, contracts)))  # type: ignore[misc]
     found += duplicate_findings(sources)
     found += self_test_findings(sources, tests)
     return list(in_order(found))

@@ -13,6 +13,7 @@ reads is turned into the predicates of `model/detection.py`.  Nothing is guessed
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -35,6 +36,7 @@ from ringfence.model.limits import (
     SIGMA_CONDITION_CHARACTERS_MAX,
     SIGMA_EXPANSION_NODES_MAX,
     SIGMA_FILE_BYTES_MAX,
+    SIGMA_SOURCES_FILES_MAX,
 )
 from ringfence.model.records import Severity
 from ringfence.wire.canonical import is_unwelcome
@@ -107,8 +109,9 @@ class SigmaSource:
         return _finding(self.file, self.document, code, text, path, level)
 
 
+@lru_cache(maxsize=SIGMA_SOURCES_FILES_MAX)
 def read_sigma(file: str, text: str) -> SigmaSource:
-    """Read one Sigma file.  Never raises: what is off is a finding."""
+    """Read one Sigma file.  Never raises: what is off is a finding.  Who lints and then builds it reads it once."""
     if len(text.encode(errors="surrogatepass")) > SIGMA_FILE_BYTES_MAX:
         return SigmaSource(
             file, findings=(_finding(file, None, "sigma/size", f"is larger than {SIGMA_FILE_BYTES_MAX} bytes"),)

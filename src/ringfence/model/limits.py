@@ -970,6 +970,9 @@ SIGMA_CONDITION_CHARACTERS_MAX: Final = 16_384
 SIGMA_EXPANSION_NODES_MAX: Final = 65_536
 """What one Sigma rule may become while pySigma reads it: half a second and 50 MB.  Hosts take less than a third."""
 
+SIGMA_SOURCES_FILES_MAX: Final = 4_096
+"""Sigma files that were read and are kept as long as the command runs: all public ones, in 120 MB."""
+
 SIGMA_FILE_BYTES_MAX: Final = 1_048_576
 """One Sigma rule: the largest public one has 200 KB."""
 

@@ -22,7 +22,7 @@ import ringfence
 from ringfence import __version__
 from ringfence.author.build import build_release, with_waivers
 from ringfence.author.codes import CODES
-from ringfence.author.content_dir import RULE_SUFFIXES, read_directory, read_text, source_files
+from ringfence.author.content_dir import read_directory
 from ringfence.author.content_head import CONTENT_FILE
 from ringfence.author.contract_files import read_contracts
 from ringfence.author.finding import Finding, finding_facts, finding_line, in_order
@@ -38,7 +38,6 @@ from ringfence.author.recorded_events import RecordedPart, read_recordings
 from ringfence.author.sarif import sarif_log
 from ringfence.author.source_cache import RememberingReader
 from ringfence.detect.needs import needs_of
-from ringfence.detect.rule_outline import outline
 from ringfence.detect.supplied import ENGINE
 from ringfence.host.tree_walk import shown
 from ringfence.host.vital import PATHS
@@ -60,6 +59,9 @@ from ringfence.wire.release import decode_release, encode_release
 
 REFUSED: Final = 1
 """Exit status of a release that was refused."""
+
+PASSED_ON_LEVEL: Final = 1
+"""Compression of what only goes to the workers: the level of a release takes seconds for thousands of rules."""
 
 PROGRAMS: Final = (
     "/bin/sh",
@@ -171,10 +173,7 @@ def _check_usage(workers: int, *, as_json: bool, as_sarif: bool) -> None:
 def _read(source: Path, cache: ProofCache, step: Step) -> tuple[Release, Places]:
     """The release of a content directory, with the places of its rules."""
     content = read_directory(source, lambda name: step(f"reading {name}", 0, 0), RememberingReader(cache))
-    places: dict[str, tuple[str, int]] = {}
-    for path in source_files(source / "rules", RULE_SUFFIXES):
-        name = str(path.relative_to(source))
-        places |= {rule.name: (name, rule.line) for rule in outline(read_text(path, name)).rules}
+    places = {rule.identifier: (rule.file, rule.line) for rules in content.files for rule in rules}
     for rule in content.sigma.sources if content.sigma else ():
         places[rule.name] = (rule.file, rule.document.place("id").line if rule.document else 1)
     return with_waivers(build_release(content), source), Places(places)
@@ -192,7 +191,7 @@ def _linted(
         release = decode_release(read_release_file(source))
         return lint_release(release, contracts, progress), (release, Places({}))
     today = dt.datetime.fromtimestamp(time.time(), dt.UTC).date()
-    lint = lint_directory(source, contracts, today, progress)
+    lint = lint_directory(source, contracts, today, progress, cache)
     try:
         return lint, _read(source, cache, step)
     except ContentRefused as refusal:
@@ -234,7 +233,7 @@ def _prove(
     digest = hashlib.sha256(b"".join(programs)).hexdigest()
     trials: list[EngineTrial] = []
     with ExitStack() as stack:
-        files = (memory_file(encode_release(unproven)), memory_file_of(programs))
+        files = (memory_file(encode_release(unproven, PASSED_ON_LEVEL)), memory_file_of(programs))
         for file in files:
             stack.callback(os.close, file)
         for python in (sys.executable, *engines):

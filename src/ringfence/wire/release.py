@@ -103,8 +103,11 @@ def decode_release(data: bytes) -> Release:
     return Release(manifest, packs, samples, detections, waivers, proof)
 
 
-def encode_release(release: Release) -> bytes:
-    """The bytes of `release`, the same each time.  Raises ContentRefused where `decode_release` would refuse them."""
+def encode_release(release: Release, level: int = COMPRESSION_LEVEL) -> bytes:
+    """The bytes of `release`, the same each time.  Raises ContentRefused where `decode_release` would refuse them.
+
+    Another `level` of compression is for bytes that nobody keeps.
+    """
     members = [(MANIFEST_NAME, encode_manifest(release.manifest))]
     others = [(pack.entry.path, pack.source.encode(errors="surrogatepass")) for pack in release.packs]
     others += [(f"samples/{sample.sha256}", sample.content) for sample in release.samples]
@@ -112,7 +115,7 @@ def encode_release(release: Release) -> bytes:
     others += [(name, data) for name, data in ((WAIVERS_NAME, release.waivers), (PROOF_NAME, release.proof)) if data]
     members += sorted(others)
     archive = b"".join(_header(name, len(content)) + _padded(content) for name, content in members) + _END
-    compressor = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL, write_checksum=True, write_content_size=True)
+    compressor = zstandard.ZstdCompressor(level=level, write_checksum=True, write_content_size=True)
     data = compressor.compress(archive)
     if decode_release(data) != release:
         raise ContentRefused("does not come back as it was: packs or samples are not in order", WAY_OUT, file=FRAME)

@@ -66,6 +66,20 @@ def test_a_batch_is_read_whole_and_known_by_its_contents(tmp_path: Path) -> None
     assert again.sha256 != read.sha256
 
 
+def test_a_batch_that_is_known_is_copied_to_the_same_bytes(tmp_path: Path) -> None:
+    (batch,) = batches_of(listed(tree(tmp_path, 5)))
+    read = read_batch(batch)
+    (tmp_path / "file0003").unlink()  # vanished since it was listed: nobody's bytes move
+    known = read_batch(batch, read.sha256)
+    assert known.sha256 == read.sha256
+    assert (known.sizes[:3], known.sizes[3], known.sizes[4:]) == (read.sizes[:3], 0, read.sizes[4:])
+    assert known.unreadable == 1
+    whole = os.pread(known.descriptor, 1 << 20, 0)
+    assert whole == b"".join(b"content %d" % number for number in (0, 1, 2, 4))
+    os.close(read.descriptor)
+    os.close(known.descriptor)
+
+
 def test_a_file_that_vanished_is_counted_and_no_link_is_read_in_its_place(tmp_path: Path) -> None:
     names = tree(tmp_path, 3)
     batch = Batch(tuple(listed(names)))

@@ -273,6 +273,12 @@ def test_the_proof_changes_nothing_of_what_is_proven() -> None:
     )
 
 
+def test_what_is_packed_quickly_is_the_same_release() -> None:
+    quick = encode_release(RELEASE, 1)
+    assert quick != DATA
+    assert decode_release(quick) == RELEASE
+
+
 def test_encode_refuses_what_decode_would() -> None:
     with pytest.raises(ContentRefused):
         encode_release(dataclasses.replace(RELEASE, packs=RELEASE.packs[:1]))
