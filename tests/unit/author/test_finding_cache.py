@@ -59,7 +59,8 @@ def test_other_checks_believe_nothing_of_what_these_said(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("odd", [
     {}, [[]], [[0, 1, "yara/x", "error", "", "t"]], [[1, 1, "yara", "error", "", "t"]],
-    [[1, 1, "yara/x", "fatal", "", "t"]], [[1, 1, "yara/x", "error", "", 5]], [[1, 1, "yara/x", "error", "", "t", "more"]], "text", 5,
+    [[1, 1, "yara/x", "fatal", "", "t"]], [[1, 1, "yara/x", "error", "", 5]],
+    [[1, 1, "yara/x", "error", "", "t", "more"]], "text", 5,
 ])
 def test_what_is_odd_about_a_memory_is_as_if_it_were_not_there(odd: object, monkeypatch: pytest.MonkeyPatch) -> None:
     cache, check = ProofCache(None), Checker()
