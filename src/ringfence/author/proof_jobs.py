@@ -76,6 +76,10 @@ class Feed:
         """One more."""
         self.jobs.append(job)
 
+    def add_first(self, job: Job) -> None:
+        """One that goes before all others: it takes long, or whoever is free now has what it needs."""
+        self.jobs.appendleft(job)
+
     def next(self, pid: int, *, others: bool) -> Job | None:
         """The next job for the worker `pid`, or None when there is none at the moment.  `others`: it is not alone."""
         for at, job in enumerate(self.jobs):

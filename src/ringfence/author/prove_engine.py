@@ -3,7 +3,8 @@
 1. The release is loaded as a host loads it; meanwhile each rule is tried alone.  A rule that kills, hangs or fills its
    worker is refused for that; one that is refused alone takes no further part, so that the others can still be judged.
 2. Few rules (a changed one, above all) meet the goodware at once.
-3. The whole release meets adversarial inputs, hostile archives, and a sample of goodware for its speed.
+3. The whole release meets adversarial inputs, hostile archives, and then a sample of goodware for its speed: as soon as
+   it is loaded and no rule is refused alone, by the worker that has it compiled.
 4. The host's path and the plain engine look at a sample made for each rule; the rest of the goodware is scanned.
 5. All samples again, by another process: the same must come of it.
 
@@ -122,6 +123,9 @@ class EngineProver:
         self._bad: set[str] = set()
         """Rules that are refused alone."""
 
+        self._measured = 0
+        """Times that the speed was measured."""
+
         self._base = ""
         self._pids: dict[str, int] = {}
         """Which worker made a rule's first sample scan."""
@@ -134,14 +138,13 @@ class EngineProver:
         values = [f"{name}={getattr(limits, name)}" for name in _LIMITS]
         self._base = key_of(str(PROVER_VERSION), str(INPUTS_VERSION), trial.build, trial.engine_version, *values)
         trial.goodware = GoodwareTrial(self._batches, self._units, self._cache, self._base)
-        self._load_and_alone(pool)
-        self._whole_release(pool)
+        self._load_alone_and_whole(pool)
         self._samples_and_goodware(pool)
         return trial
 
-    # --- 1 and 2 ---------------------------------------------------------------------------------------------------
+    # --- 1 to 3 ---------------------------------------------------------------------------------------------------
 
-    def _load_and_alone(self, pool: Pool) -> None:
+    def _load_alone_and_whole(self, pool: Pool) -> None:
         feed = Feed()
         feed.add(Job(Task(TaskKind.LOAD), resident_bytes_max=ZYGOTE_RESIDENT_BYTES_MAX))
         trial = self._trial
@@ -156,22 +159,41 @@ class EngineProver:
         if not waiting and few:
             self._add_goodware(feed)
         for done in pool.run(feed):
-            if done.job.task.kind is TaskKind.LOAD:
+            kind = done.job.task.kind
+            if kind is TaskKind.LOAD:
                 self._take_load(done)
-            elif done.job.task.kind is TaskKind.ALONE:
+            elif kind is TaskKind.ALONE:
                 if self._take_alone(done, feed):
                     waiting -= set(done.job.task.rules)
                     if not waiting and few:
                         self._add_goodware(feed)
-            elif done.job.task.kind in (TaskKind.EVENTS, TaskKind.RECORDED):
-                self._spend(CheckName.ALONE if done.job.task.kind is TaskKind.EVENTS else CheckName.GOODWARE, done)
-                events.take(done, feed)
             else:
-                self._take_scan(done, feed)
+                self._take_rest(done, feed, events)
+            if kind in (TaskKind.LOAD, TaskKind.ALONE) and not waiting:
+                self._begin_whole(feed)
             self._step("each rule alone", total - len(waiting) + events.done, total + events.total)
         events.end()
+        self._say_why_not_whole()
         trial.event_costs, trial.event_mean_us = events.costs, events.mean_us
         trial.recorded_events, trial.recorded_event_us = events.recorded_events, events.recorded_us
+
+    def _take_rest(self, done: Done, feed: Feed, events: EventProver) -> None:
+        """Take what is done meanwhile: rules over events, the whole release, its speed, the goodware."""
+        match done.job.task.kind:
+            case TaskKind.WHOLE:
+                self._take_whole(done)
+                if self._batches:
+                    feed.add_first(self._speed())
+            case TaskKind.SCAN if done.job.key is None:
+                self._take_throughput(done, feed)
+            case TaskKind.SCAN:
+                self._take_scan(done, feed)
+            case TaskKind.EVENTS:
+                self._spend(CheckName.ALONE, done)
+                events.take(done, feed)
+            case _:
+                self._spend(CheckName.GOODWARE, done)
+                events.take(done, feed)
 
     def _untried(self) -> list[str]:
         """Rules whose own trial is not remembered, by class of file: inputs are made once for each class."""
@@ -258,30 +280,28 @@ class EngineProver:
         self._trial.failed.add(CheckName.ALONE)
         self._bad.add(trouble.rule)
 
-    # --- 3 ---------------------------------------------------------------------------------------------------------
+    def _why_not_whole(self) -> str:
+        """Why the whole release must not meet anything; "" when it may."""
+        loaded = self._trial.loaded
+        if loaded is None or any(one.code == "prove/load" for one in loaded.troubles):
+            return NOT_LOADED
+        return REFUSED_ALONE if self._bad else ""
 
-    def _whole_release(self, pool: Pool) -> None:
-        trial = self._trial
-        loads = trial.loaded is not None and not any(one.code == "prove/load" for one in trial.loaded.troubles)
-        if not loads or self._bad:
-            reason = NOT_LOADED if not loads else REFUSED_ALONE
+    def _begin_whole(self, feed: Feed) -> None:
+        """Try the whole release, once nothing speaks against it any more."""
+        if not self._why_not_whole():
+            feed.add_first(Job(Task(TaskKind.WHOLE)))
+
+    def _say_why_not_whole(self) -> None:
+        if reason := self._why_not_whole():
             later = (CheckName.WHOLE, CheckName.THROUGHPUT, CheckName.REPEAT, CheckName.AGREEMENT)
-            trial.not_run.update(dict.fromkeys(later, reason))
-            return
-        feed = Feed()
-        feed.add(Job(Task(TaskKind.WHOLE)))
-        if self._batches:
-            feed.add(self._goodware.sample(PROOF_THROUGHPUT_SAMPLE_BYTES_MAX))
-        else:
-            trial.not_run[CheckName.THROUGHPUT] = "no goodware was given"
-        measured = 0
-        for number, done in enumerate(pool.run(feed)):
-            self._step("the whole release", number, 2)
-            if done.job.task.kind is TaskKind.WHOLE:
-                self._take_whole(done)
-            else:
-                measured += 1
-                self._take_throughput(done, feed, measured)
+            self._trial.not_run.update(dict.fromkeys(later, reason))
+        elif not self._batches:
+            self._trial.not_run[CheckName.THROUGHPUT] = "no goodware was given"
+
+    def _speed(self) -> Job:
+        """A sample of the goodware for all rules at once; it has no key."""
+        return self._goodware.sample(PROOF_THROUGHPUT_SAMPLE_BYTES_MAX)
 
     def _take_whole(self, done: Done) -> None:
         self._spend(CheckName.WHOLE, done)
@@ -297,9 +317,10 @@ class EngineProver:
         if troubles:
             self._trial.failed.add(CheckName.WHOLE)
 
-    def _take_throughput(self, done: Done, feed: Feed, again: int) -> None:
-        """Take the speed; a slow one is measured `again`, because another tenant can make it look slower."""
+    def _take_throughput(self, done: Done, feed: Feed) -> None:
+        """Take the speed; a slow one is measured again, because another tenant can make it look slower."""
         trial = self._trial
+        self._measured += 1
         self._spend(CheckName.THROUGHPUT, done)
         answer = done.answer
         if isinstance(answer, ScannedFiles):
@@ -307,8 +328,8 @@ class EngineProver:
             trial.scan_us_per_mib = min(trial.scan_us_per_mib or per_mib_us, per_mib_us)
             if trial.scan_us_per_mib <= self._budget.scan_us_per_mib:
                 return
-            if again < limits.PROOF_PROBE_USES_MAX:
-                feed.add(self._goodware.sample(PROOF_THROUGHPUT_SAMPLE_BYTES_MAX))
+            if self._measured < limits.PROOF_PROBE_USES_MAX:
+                feed.add_first(self._speed())
                 return
             text = f"{trial.scan_us_per_mib} us of CPU for 1 MiB, the release claims {self._budget.scan_us_per_mib}"
             trial.troubles.append(Trouble("prove/budget", "", f"ordinary files take {text}"))

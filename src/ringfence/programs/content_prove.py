@@ -10,7 +10,7 @@ import sysconfig
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -48,6 +48,7 @@ from ringfence.model.proof import CheckName, CheckOutcome, EngineFacts, MachineF
 from ringfence.model.release import Release
 from ringfence.programs.content_build import write_whole
 from ringfence.programs.content_show import read_release_file
+from ringfence.programs.in_background import InBackground
 from ringfence.programs.own_contract import own_contract
 from ringfence.programs.proof_page import page_of
 from ringfence.programs.proof_pool import ProofPool, memory_file, memory_file_of
@@ -146,13 +147,17 @@ def command(
     inventory = read_contracts(contracts) if contracts is not None else ()
     recorded = read_recordings(events or [])
     with _bar() as step, ProofCache(_cache_directory(cache, no_cache=no_cache)) as memory:
-        lint, content = _linted(source, inventory or (own_contract(),), memory, step)
-        if isinstance(content, ContentRefused):
-            _tell_unbuilt(source, lint, content, as_json=as_json, as_sarif=as_sarif)
-            raise SystemExit(REFUSED)
-        release, places = content
+        fleet = inventory or (own_contract(),)
+        try:
+            release, places = _read(source, memory, step)
+        except ContentRefused as refusal:
+            if not source.is_dir():
+                raise
+            lint = _lint(source, None, fleet, memory, lambda name: step(f"checking {name}", 0, 0))
+            raise _unbuilt(source, lint, refusal, as_json=as_json, as_sarif=as_sarif) from refusal
+        checks = InBackground(lambda: Checks(_lint(source, release, fleet, memory), tuple(needs_of(release))))
         batches = _goodware(goodware or [], packages=packages)
-        proof = _prove(release, places, lint, batches, recorded, memory, engines, inventory,
+        proof = _prove(release, places, checks, batches, recorded, memory, engines, inventory,
                        workers or os.cpu_count() or 1, step)  # fmt: skip
     data = encode_proof(proof)
     written = _write(release, proof, data, output, proof_file)
@@ -171,7 +176,9 @@ def _check_usage(workers: int, *, as_json: bool, as_sarif: bool) -> None:
 
 
 def _read(source: Path, cache: ProofCache, step: Step) -> tuple[Release, Places]:
-    """The release of a content directory, with the places of its rules."""
+    """The release in a file, or of a content directory with the places of its rules."""
+    if not source.is_dir():
+        return decode_release(read_release_file(source)), Places({})
     content = read_directory(source, lambda name: step(f"reading {name}", 0, 0), RememberingReader(cache))
     places = {rule.identifier: (rule.file, rule.line) for rules in content.files for rule in rules}
     for rule in content.sigma.sources if content.sigma else ():
@@ -179,23 +186,26 @@ def _read(source: Path, cache: ProofCache, step: Step) -> tuple[Release, Places]
     return with_waivers(build_release(content), source), Places(places)
 
 
-def _linted(
-    source: Path, contracts: Sequence[SensorContract], cache: ProofCache, step: Step
-) -> tuple[LintResult, tuple[Release, Places] | ContentRefused]:
-    """What the lint says, and the release with the places of its rules, or why a directory cannot be built."""
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What is found out in this process while the workers try the release."""
 
-    def progress(name: str) -> None:
-        step(f"checking {name}", 0, 0)
+    lint: LintResult
+    needs: tuple[Need, ...]
 
-    if not source.is_dir():
-        release = decode_release(read_release_file(source))
-        return lint_release(release, contracts, progress), (release, Places({}))
+
+def _lint(
+    source: Path,
+    release: Release | None,
+    contracts: Sequence[SensorContract],
+    cache: ProofCache,
+    progress: Callable[[str], None] = lambda _: None,
+) -> LintResult:
+    """What the lint says today of a content directory, or of the release where there is only that."""
+    if release is not None and not source.is_dir():
+        return lint_release(release, contracts, progress)
     today = dt.datetime.fromtimestamp(time.time(), dt.UTC).date()
-    lint = lint_directory(source, contracts, today, progress, cache)
-    try:
-        return lint, _read(source, cache, step)
-    except ContentRefused as refusal:
-        return lint, refusal
+    return lint_directory(source, contracts, today, progress, cache)
 
 
 def _goodware(directories: Sequence[Path], *, packages: bool) -> list[Batch]:
@@ -217,7 +227,7 @@ def _own_trees() -> tuple[Path, ...]:
 def _prove(
     release: Release,
     places: Places,
-    lint: LintResult,
+    checks: InBackground[Checks],
     batches: Sequence[Batch],
     recorded: Sequence[RecordedPart],
     cache: ProofCache,
@@ -239,7 +249,7 @@ def _prove(
         for python in (sys.executable, *engines):
             with ProofPool(*files, workers, python) as pool:
                 trials.append(EngineProver(reader, batches, cache, digest, step, recorded).run(pool))
-    needs = needs_of(unproven)
+    lint, needs = checks.result().lint, checks.result().needs
     for short in shortages(needs, inventory or (own_contract(),)):
         trials[0].troubles.append(Trouble("prove/contract", short.need.rule, short.text))
         trials[0].failed.add(CheckName.LOAD)
@@ -338,22 +348,22 @@ def _tell(proof: Proof, data: bytes, written: str, *, as_json: bool, as_sarif: b
         print(f"sha256 {written}")
 
 
-def _tell_unbuilt(source: Path, lint: LintResult, refusal: ContentRefused, *, as_json: bool, as_sarif: bool) -> None:
-    """What is wrong with a directory of which no release comes: what the lint says of it, which is all at once, and
-    what the build stumbled over where the lint is content.
+def _unbuilt(source: Path, lint: LintResult, refusal: ContentRefused, *, as_json: bool, as_sarif: bool) -> SystemExit:
+    """Tell what is wrong with a directory of which no release comes: what the lint says of it, which is all at once,
+    and what the build stumbled over where the lint is content.
     """
     findings = lint.findings
     if not lint.refused:
         findings = in_order([*findings, finding_of_refusal(refusal, refusal.file or CONTENT_FILE, "source/build")])
     if as_sarif:
         _tell_sarif(findings, reasons_of(lint.waivers))
-        return
-    if as_json:
+    elif as_json:
         _tell_json(Verdict.REFUSED, findings, "", None, "")
-        return
-    for finding in findings:
-        print(shown(finding_line(finding)))
-    print(f"{shown(str(source))}: refused: it cannot be built, so nothing of it was tried and no proof is written")
+    else:
+        for finding in findings:
+            print(shown(finding_line(finding)))
+        print(f"{shown(str(source))}: refused: it cannot be built, so nothing of it was tried and no proof is written")
+    return SystemExit(REFUSED)
 
 
 def _tell_sarif(findings: Sequence[Finding], reasons: Mapping[str, str]) -> None:
