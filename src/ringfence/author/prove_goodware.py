@@ -14,7 +14,7 @@ from ringfence.author.proof_cache import ProofCache, key_of
 from ringfence.author.proof_jobs import Job
 from ringfence.author.proof_tasks import ScannedFiles, Task, TaskKind
 from ringfence.author.proof_units import RuleUnit
-from ringfence.model.limits import PROOF_BATCH_FILES_MAX, PROOF_ROWS_PER_BATCH_MAX
+from ringfence.model.limits import PROOF_BATCH_FILES_MAX, PROOF_ROWS_PER_BATCH_MAX, PROOF_THROUGHPUT_FILE_BYTES_MAX
 
 DIGEST_CHARACTERS: Final = 16
 """Of a rule's digest in the cache: enough for some thousand rules of one author."""
@@ -107,10 +107,16 @@ class GoodwareTrial:
         return {name: sorted(found[name]) for name in sorted(found)}
 
     def sample(self, size_bytes: int) -> Job:
-        """Files from all over the list, up to `size_bytes`, for all rules at once: to measure speed."""
-        every = [file for known in self.known for file in known.batch.files]
+        """Files of all sizes as often as there are such, up to `size_bytes`, for all rules at once: to measure speed.
+
+        A file costs something for itself and something for its size: of another mixture the speed would be another.
+        """
+        ordinary = (file for known in self.known for file in known.batch.files)
+        every = [file for file in ordinary if file.size_bytes <= PROOF_THROUGHPUT_FILE_BYTES_MAX]
+        every.sort(key=lambda file: (file.size_bytes, file.path))
+        step = max(1, len(every) // PROOF_BATCH_FILES_MAX)
         files: list[GoodFile] = []
-        for file in every[:: max(1, len(every) // PROOF_BATCH_FILES_MAX)][:PROOF_BATCH_FILES_MAX]:
+        for file in every[step // 2 :: step][:PROOF_BATCH_FILES_MAX]:
             if file.size_bytes <= size_bytes:
                 files.append(file)
                 size_bytes -= file.size_bytes
