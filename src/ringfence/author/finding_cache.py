@@ -6,7 +6,7 @@ What comes back is checked field by field (`author/proof_cache.py`, rule 3).
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from functools import cache as remembered
 from importlib.metadata import version
 from pathlib import Path
@@ -21,9 +21,10 @@ from ringfence.wire.canonical import JsonValue
 CHECKS: Final = ("author", "detect", "model", "trust", "wire")
 """Packages of which the checks are made."""
 
-LIBRARIES: Final = ("yara-x", "pysigma", "google-re2")
+LIBRARIES: Final = ("yara-x", "pysigma", "pysigma-validators-sigmahq", "google-re2", "publicsuffixlist")
+"""Libraries that check as well."""
 
-Check = Callable[[], Sequence[Finding]]
+Check = Callable[[], Iterable[Finding]]
 
 
 class FindingCache:

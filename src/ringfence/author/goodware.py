@@ -12,6 +12,7 @@ import os
 import stat
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -159,28 +160,32 @@ def list_sha256(batches: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(batches).encode()).hexdigest()
 
 
-def _pieces(path: str) -> Iterator[bytes]:
-    """The content of a file; of one that grows meanwhile no more than is allowed."""
+@contextmanager
+def _opened(path: str) -> Iterator[tuple[int, int]]:
+    """A file, and how much of it is read: of one that grows meanwhile no more than is allowed."""
     file = os.open(path, _OPEN)
     try:
-        left = PROOF_GOODWARE_FILE_BYTES_MAX if stat.S_ISREG(os.fstat(file).st_mode) else 0
+        yield file, PROOF_GOODWARE_FILE_BYTES_MAX if stat.S_ISREG(os.fstat(file).st_mode) else 0
+    finally:
+        os.close(file)
+
+
+def _pieces(path: str) -> Iterator[bytes]:
+    """The content of a file."""
+    with _opened(path) as (file, allowed):
+        left = allowed
         while left > 0 and (piece := os.read(file, min(left, READ_PIECE_BYTES))):
             left -= len(piece)
             yield piece
-    finally:
-        os.close(file)
 
 
 def _copied(path: str, descriptor: int) -> Iterator[int]:
     """Copy as much of a file as `_pieces` gives, inside the kernel (sendfile(2)); says the bytes of each piece."""
-    file = os.open(path, _OPEN)
-    try:
-        left = PROOF_GOODWARE_FILE_BYTES_MAX if stat.S_ISREG(os.fstat(file).st_mode) else 0
+    with _opened(path) as (file, allowed):
+        left = allowed
         while left > 0 and (copied := os.sendfile(descriptor, file, None, min(left, READ_PIECE_BYTES))):
             left -= copied
             yield copied
-    finally:
-        os.close(file)
 
 
 def _write(descriptor: int, piece: bytes) -> int:

@@ -3,8 +3,8 @@
 1. Rules that belong together are checked as `content lint` checks a file (`author/lint.py`), as they are going to be
    written.  One that must not block, only alerts; one that must not even alert is refused.
 2. A rule that blocks needs self-tests, and public packs have none.  So a sample is put together of its own texts
-   (`author/proof_inputs.py`), and the engine says in a child whether the rule matches it; the same sample without its
-   rule's texts must be left alone.  Where that cannot be shown the rule only alerts.
+   (`author/proof_inputs.py`), and the engine says in a child whether the rule matches it, and that it leaves
+   `IGNORED_SAMPLE` alone.  Where that cannot be shown the rule only alerts.
 """
 
 import dataclasses
@@ -19,6 +19,7 @@ import yara_x
 from ringfence.author.asked_child import AskedChild
 from ringfence.author.lint import text_findings
 from ringfence.author.lint_yara import LintedFile
+from ringfence.author.probe import compiler_of_rules
 from ringfence.author.proof_inputs import own_sample
 from ringfence.author.yara_file import read_yara
 from ringfence.author.yara_source import SourceRule, literal_text
@@ -31,7 +32,6 @@ from ringfence.model.limits import (
     SAMPLE_BYTES_MAX,
 )
 from ringfence.model.records import RuleAction
-from ringfence.model.release import YARA_VARIABLES
 
 IGNORED_SAMPLE: Final = b"nothing that any rule looks for\n"
 """What no imported rule may match."""
@@ -139,9 +139,7 @@ def _serve(pipe: Connection) -> None:
 
 
 def _matched(source: str, samples: Mapping[str, Sequence[bytes]]) -> dict[str, int]:
-    compiler = yara_x.Compiler(includes_enabled=False)
-    for variable in sorted(YARA_VARIABLES):
-        compiler.define_global(variable, "")
+    compiler = compiler_of_rules()
     compiler.add_source(source)
     scanner = yara_x.Scanner(compiler.build())
     scanner.set_timeout(RULE_PROBE_TIMEOUT_S)

@@ -169,7 +169,7 @@ class _Lint:
         self.rules += len(texts)
         given = " ".join(contract_digest(contract) for contract in self.contracts)
 
-        def remembered(source: sigma_source.SigmaSource, check: Check) -> Sequence[Finding]:
+        def remembered(source: sigma_source.SigmaSource, check: Check) -> Iterable[Finding]:
             return self.memory.findings("sigma", source.file, texts[source.file], given, check)
 
         self.findings += sigma_lint.lint_sigma_rules(sources, tests, self.contracts, remembered)

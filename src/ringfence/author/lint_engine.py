@@ -19,6 +19,7 @@ import yara_x
 from ringfence.author.asked_child import AskedChild
 from ringfence.author.finding import Finding, Level
 from ringfence.author.lint_yara import LintedFile
+from ringfence.author.probe import compiler_of_rules
 from ringfence.author.yara_source import first_line
 from ringfence.model.limits import (
     LINT_COMPILE_BYTES_MAX,
@@ -27,7 +28,6 @@ from ringfence.model.limits import (
     LINT_WARNINGS_ENTRIES_MAX,
     RULE_TEXT_CHARACTERS_MAX,
 )
-from ringfence.model.release import YARA_VARIABLES
 
 SERIOUS: Final[dict[str, str]] = {
     "slow_pattern": "yara/slow-pattern",
@@ -118,10 +118,8 @@ def _serve(pipe: Connection) -> None:
 
 def diagnostics_of(source: str) -> list[tuple[str, bool, int, int, str]]:
     """Errors and warnings of the compiler, in this process."""
-    compiler = yara_x.Compiler(includes_enabled=False)
+    compiler = compiler_of_rules()
     compiler.max_warnings(LINT_WARNINGS_ENTRIES_MAX)
-    for variable in sorted(YARA_VARIABLES):
-        compiler.define_global(variable, "")
     failure = ""
     try:
         compiler.add_source(source)

@@ -124,7 +124,7 @@ def _serve(pipe: Connection) -> None:
 def _judge(batch: Sequence[tuple[str, str]], bodies: Sequence[bytes]) -> tuple[dict[int, str], int]:
     """Reasons by index, and the milliseconds of the slowest probe if that is too many."""
     reasons: dict[int, str] = {}
-    compiler = _compiler()
+    compiler = compiler_of_rules()
     for index, (source, _) in enumerate(batch):
         if reason := compile_reason(source):
             reasons[index] = reason
@@ -154,7 +154,7 @@ def _judge(batch: Sequence[tuple[str, str]], bodies: Sequence[bytes]) -> tuple[d
 
 def compile_reason(source: str) -> str:
     """Why the engine's compiler refuses `source` or warns about it, or ""."""
-    compiler = _compiler()
+    compiler = compiler_of_rules()
     try:
         compiler.add_source(source)
         warnings = compiler.warnings()  # before build, which empties the compiler
@@ -175,7 +175,8 @@ def _code(warning: dict[str, Any]) -> str:
     return str(warning.get("code", ""))
 
 
-def _compiler() -> yara_x.Compiler:
+def compiler_of_rules() -> yara_x.Compiler:
+    """A compiler with everything that a rule may refer to."""
     compiler = yara_x.Compiler(includes_enabled=False)
     for variable in sorted(YARA_VARIABLES):
         compiler.define_global(variable, "")

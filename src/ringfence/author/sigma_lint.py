@@ -12,7 +12,8 @@
 """
 
 import ipaddress
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Final
 
 from ringfence.author.finding import Finding, Level, in_order
@@ -53,7 +54,7 @@ def lint_sigma_rules(
     sources: Sequence[SigmaSource],
     tests: Sequence[AuthoredEvent],
     contracts: Sequence[SensorContract],
-    remembered: Callable[[SigmaSource, Check], Sequence[Finding]] = lambda _, check: check(),
+    remembered: Callable[[SigmaSource, Check], Iterable[Finding]] = lambda _, check: check(),
 ) -> list[Finding]:
     """Everything that is wrong with the Sigma rules of a content directory and their self-tests.
 
@@ -61,7 +62,7 @@ def lint_sigma_rules(
     """
     found: list[Finding] = []
     for source in sources:
-        found += remembered(source, lambda source=source: list(_of_source(source, contracts)))  # type: ignore[misc]
+        found += remembered(source, partial(_of_source, source, contracts))
     found += duplicate_findings(sources)
     found += self_test_findings(sources, tests)
     return list(in_order(found))
